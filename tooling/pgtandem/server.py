@@ -8,6 +8,7 @@ Both listen on a Unix socket in a folder of rights 0700 and on no network port, 
 needed. PostgreSQL refuses to run as root; started by root, it runs as PGTANDEM_PG_USER, by default
 `nobody`. No right of any existing folder is changed for that: what that user cannot reach is put
 where it can (the binaries as a copy in /var/cache/pgtandem, the data in /var/lib/pgtandem).
+Root never writes into a folder of that user's: a symbolic link there would lead it elsewhere.
 """
 
 from __future__ import annotations
@@ -51,11 +52,11 @@ SHARED_DATA = Path("/var/lib/pgtandem")
 THROWAWAY_SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
-    "synchronous_commit": "off",
     "max_prepared_transactions": "20",
     "max_wal_size": "2GB",
 }
-"""Not durable, hence never for a kept server. Prepared transactions are for tests of 2PC."""
+"""Lost when the machine crashes, hence never for a kept server; kept when the server is killed, so
+synchronous_commit stays on. Prepared transactions are for tests of two-phase commit."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,15 @@ class Identity:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
-    def own(self, folder: Path) -> None:
-        """Give a folder that we made to this user."""
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder of rights 0700 that belongs to this user, where it is not there yet."""
+        folder.mkdir(0o700, exist_ok=True)
         if self.name is not None:
-            os.chown(folder, self.uid, self.gid)
+            os.chown(folder, self.uid, self.gid, follow_symlinks=False)
+
+    def open_to(self, folder: Path) -> None:
+        """Let this user pass through a folder that stays ours; it cannot list or change it."""
+        folder.chmod(0o700 if self.name is None else 0o711)
 
     def can(self, test: str, path: Path) -> bool:
         """Whether this user may do it: `test` is test(1)'s flag, such as -x. Really tried."""
@@ -256,13 +262,16 @@ def _clean_environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C"}
 
 
-def _run(command: Sequence[str | Path], identity: Identity, what: str) -> None:
+def _run(
+    command: Sequence[str | Path], identity: Identity, what: str, given: str | None = None
+) -> None:
+    """Run as the server's user with `given` on standard input; `what` is said when it fails."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd="/",
         env=_clean_environment(),
         check=False,
-        stdin=subprocess.DEVNULL,
+        input=given or "",
         capture_output=True,
         text=True,
         **identity.popen,
@@ -275,6 +284,7 @@ def _init_data(
     data: Path, binaries: Binaries, identity: Identity, settings: dict[str, str], *, durable: bool
 ) -> None:
     """initdb in UTF8 with C.UTF-8, so that order and case are the same on every machine."""
+    identity.make_folder(data)
     base: list[str | Path] = [
         binaries.program("initdb"),
         f"--pgdata={data}",
@@ -302,8 +312,8 @@ def _init_data(
         **settings,
     }
     lines = "".join(f"{name} = '{value}'\n" for name, value in wanted.items())
-    with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
-        conf.write(f"\n# written by pgtandem\n{lines}")
+    append: list[str | Path] = ["sh", "-c", 'cat >>"$1"', "sh", data / "postgresql.conf"]
+    _run(append, identity, "The server's settings cannot be written.", f"\n# pgtandem\n{lines}")
 
 
 def _log_tail(log: Path) -> str | None:
@@ -345,10 +355,8 @@ class ThrowawayServer(Server):
         binaries = _reachable_binaries(find_binaries(), self._identity)
         self.folder = _temporary_folder(self._identity)
         try:
-            self._identity.own(self.folder)
-            super().__init__(binaries, self.folder / "s")
-            self.socket_folder.mkdir(0o700)
-            self._identity.own(self.socket_folder)
+            super().__init__(binaries, self.folder / "run")
+            self._identity.make_folder(self.socket_folder)
             self.data = self.folder / "data"
             self.log = self.folder / "server.log"
             self._supervisor: subprocess.Popen[bytes] | None = None
@@ -438,38 +446,48 @@ class ThrowawayServer(Server):
 
 
 def _temporary_folder(identity: Identity) -> Path:
-    """A new folder of rights 0700 whose path is short and open to the server's user."""
+    """A new folder of ours whose path is short and that the server's user can pass through."""
     usual = Path(tempfile.gettempdir())
-    longest = len(os.fsencode(usual)) + len("/pgtandem-xxxxxxxx/s/.s.PGSQL.5432")
+    longest = len(os.fsencode(usual)) + len("/pgtandem-xxxxxxxx/run/.s.PGSQL.5432")
     reachable = identity.name is None or identity.can("-x", usual)
     parent = usual if longest <= SOCKET_PATH_BYTES and reachable else Path("/tmp")
-    return Path(tempfile.mkdtemp(prefix="pgtandem-", dir=parent)).resolve()
+    folder = Path(tempfile.mkdtemp(prefix="pgtandem-", dir=parent))
+    identity.open_to(folder)
+    return folder
 
 
 class KeptServer(Server):
     """The server in `.pgtandem/` under a working folder; it lives until `stop`.
 
-    Durable. What is where is in `.pgtandem/server.json`: `data` and `socket` are elsewhere when the
-    working folder is closed to the server's user, or its path too long for a socket.
+    Durable. What is where is in `.pgtandem/server.json`: `home` with data and log, `run` with the
+    socket. They are elsewhere when the working folder is closed to the server's user, or its path
+    is too long for a socket.
     """
 
     def __init__(self, working_folder: Path | None = None) -> None:
         self.folder = (working_folder or Path.cwd()).resolve() / ".pgtandem"
         self._identity = server_identity()
         self._state_file = self.folder / "server.json"
-        self.log = self.folder / "server.log"
-        super().__init__(_reachable_binaries(find_binaries(), self._identity), Path())
+        self.home = self.folder
+        binaries = _reachable_binaries(find_binaries(), self._identity)
+        super().__init__(binaries, self.folder / "run")
         self._read_state()
 
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.data / "server.log"
+
     def _read_state(self) -> bool:
+        """Where things are, as the last start has written it. False when there is none yet."""
         try:
             state = json.loads(self._state_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            self.data = self.folder / "data"
-            self.socket_folder = self.folder / "socket"
             return False
-        self.data, self.socket_folder = Path(state["data"]), Path(state["socket"])
-        self.log = self.data.with_name("server.log")
+        self.home, self.socket_folder = Path(state["home"]), Path(state["run"])
         return True
 
     def ensure_running(self) -> bool:
@@ -477,10 +495,10 @@ class KeptServer(Server):
 
         Returns True when it was started by this call, False when it was running already.
         """
-        if self.socket_folder.is_dir() and self.answers():
+        if self.answers():
             return False
         with self._locked():
-            if self._read_state() and self._status() and self.answers():
+            if self._read_state() and self.answers():
                 return False
             self._prepare()
             self._start()
@@ -492,7 +510,7 @@ class KeptServer(Server):
             return False
         with self._locked():
             self._read_state()
-            if not self._status():
+            if not self._is_running():
                 return False
             pg_ctl = self.binaries.program("pg_ctl")
             command: list[str | Path] = [pg_ctl, "stop", "-D", self.data, "-m", "fast", "-w"]
@@ -504,23 +522,30 @@ class KeptServer(Server):
         if not self.folder.exists():
             return
         self.stop()
-        if self.data.parent != self.folder:
-            shutil.rmtree(self.data.parent)
-        if self.socket_folder.parent not in (self.folder, self.data.parent):
-            shutil.rmtree(self.socket_folder, ignore_errors=True)
+        if self.socket_folder.parent not in (self.folder, self.home):
+            shutil.rmtree(self.socket_folder.parent, ignore_errors=True)
+        if self.home != self.folder:
+            shutil.rmtree(self.home)
         shutil.rmtree(self.folder)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One at a time: two commands started together must not both make the server."""
-        self.folder.mkdir(0o700, exist_ok=True)
-        self._identity.own(self.folder)
-        (self.folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        with (self.folder / "lock").open("w") as lock:
+        try:
+            self.folder.mkdir(0o700, exist_ok=True)
+            self._identity.open_to(self.folder)
+            (self.folder / ".gitignore").write_text("*\n", encoding="utf-8")
+            lock = (self.folder / "lock").open("w")
+        except OSError as error:
+            raise ServerError(
+                f"The embedded server cannot keep its data in {self.folder}: {error.strerror}.",
+                hint="Work in a folder of yours, or name a server with --dsn.",
+            ) from None
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _status(self) -> bool:
+    def _is_running(self) -> bool:
         command = [str(self.binaries.program("pg_ctl")), "status", "-D", str(self.data)]
         done = subprocess.run(
             command, cwd="/", check=False, capture_output=True, **self._identity.popen
@@ -529,23 +554,20 @@ class KeptServer(Server):
 
     def _prepare(self) -> None:
         """Make what is not there yet: home, data, socket folder."""
-        home = self.data.parent
-        if home == self.folder and not self._identity.can("-x", self.folder):
+        if self.home == self.folder and not self._identity.can("-x", self.folder):
             mark = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
             _make_root_folder(SHARED_DATA)
-            home = SHARED_DATA / mark
-            home.mkdir(0o700, exist_ok=True)
-            self._identity.own(home)
-            self.data, self.socket_folder = home / "data", home / "socket"
-        self.log = home / "server.log"
+            self.home = SHARED_DATA / mark
+            self.home.mkdir(0o700, exist_ok=True)
+            self._identity.open_to(self.home)
+            self.socket_folder = self.home / "run"
         longest = len(os.fsencode(self.socket_folder)) + len("/.s.PGSQL.5432")
         if longest > SOCKET_PATH_BYTES or not self.socket_folder.parent.is_dir():
-            self.socket_folder = _temporary_folder(self._identity)
-        self.socket_folder.mkdir(0o700, exist_ok=True)
-        self._identity.own(self.socket_folder)
-        if not (self.data / "PG_VERSION").exists():
+            self.socket_folder = _temporary_folder(self._identity) / "run"
+        self._identity.make_folder(self.socket_folder)
+        if not self.data.exists():
             # Made under another name: a data folder that is there is always whole.
-            fresh = home / "data.new"
+            fresh = self.home / "data.new"
             shutil.rmtree(fresh, ignore_errors=True)
             _init_data(fresh, self.binaries, self._identity, {}, durable=True)
             fresh.rename(self.data)
@@ -557,7 +579,7 @@ class KeptServer(Server):
                 hint="Set PGTANDEM_PG_BIN to the matching programs, or remove the folder "
                 f"{self.folder} with its data to begin anew.",
             )
-        state = {"data": str(self.data), "socket": str(self.socket_folder)}
+        state = {"home": str(self.home), "run": str(self.socket_folder)}
         self._state_file.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
 
     def _start(self) -> None:
