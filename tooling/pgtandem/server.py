@@ -211,8 +211,9 @@ def _reachable_binaries(binaries: Binaries, identity: Identity) -> Binaries:
             f"{binaries.folder}.",
             hint="Install them where every user can, or set PGTANDEM_PG_USER.",
         )
-    stat = (binaries.folder / "postgres").stat()
-    mark = hashlib.sha256(f"{install}:{stat.st_mtime_ns}:{stat.st_size}".encode()).hexdigest()[:16]
+    # Named by content, so that environments made anew share one copy.
+    with (binaries.folder / "postgres").open("rb") as program:
+        mark = hashlib.file_digest(program, "sha256").hexdigest()[:16]
     target = SHARED_CACHE / f"{install.name}-{mark}"
     copied = Binaries(target / "package" / install.name / "bin", binaries.major)
     if not target.exists():

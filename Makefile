@@ -1,0 +1,63 @@
+# pgtandem. `make help` lists what there is. Everything sets itself up: Python 3.11 to 3.13 with venv
+# and make are all that has to be there.
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint clean
+
+# The first Python of a fitting version that can make virtual environments; PYTHON=... overrides.
+FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	"$$python" -c '$(FITS)' 2>/dev/null && echo "$$python" && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+PYTEST ?=
+
+# The demo with a file of your own: make demo CSV=path COLUMNS='ProductName=name Amount=price'.
+# COLUMNS counts only on make's command line: in the environment it is the terminal's width.
+CSV ?=
+ifneq ($(origin COLUMNS),command line)
+COLUMNS :=
+endif
+export DEMO_CSV := $(CSV)
+export DEMO_COLUMNS := $(COLUMNS)
+unexport COLUMNS
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 14
+
+env: $(STAMP) ## the virtual environment in .venv with everything for demo, test and lint
+
+$(STAMP): pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+	  echo 'There is no Python 3.11 to 3.13 with venv; on Debian: apt-get install python3-venv' >&2; \
+	  exit 1; \
+	fi
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version); this takes a minute the first time." >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## migrate a flat catalogue while an old program writes; CSV=path COLUMNS='A=b ...'
+	@set --; \
+	if [ -n "$$DEMO_CSV" ]; then set -- --csv "$$DEMO_CSV"; fi; \
+	if [ -n "$$DEMO_COLUMNS" ]; then set -- "$$@" --columns "$$DEMO_COLUMNS"; fi; \
+	$(BIN)/pgtandem demo "$$@"
+
+test: $(STAMP) ## all tests, on a throwaway server; PYTEST='...' adds options
+	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
+
+lint: $(STAMP) ## SQL and Python: sqlfluff, house rules, ruff, mypy --strict
+	@$(BIN)/pgtandem lint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+clean: ## stop the embedded server; remove it with its data, the environment and all caches
+	@if [ -d .pgtandem ] && [ -x $(BIN)/python ]; then \
+	  $(BIN)/python -c 'from pgtandem.server import KeptServer; KeptServer().remove()'; \
+	fi
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find db tooling tests -name __pycache__ -type d -prune -exec rm -rf {} +
