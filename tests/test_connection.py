@@ -24,6 +24,7 @@ from pgtandem.server import KeptServer, find_binaries
 from support.databases import Database, TestServer
 
 SECRET = r"pa'ss:w\ord 1"
+RAISE = "do $$ begin raise 'no' using errcode = 'TD999', detail = 'd', hint = 'h'; end $$"
 URL = "postgresql://me:s3cret@db.invalid:5433/shop?sslmode=require"
 
 
@@ -182,7 +183,7 @@ def test_database_errors_map_by_sqlstate(bare_db: Database) -> None:
     cases = {
         "select tandem.version()": errors.NotDeployed,
         "select from pg_catalog.pg_authid": errors.NotPermitted,
-        "do $$ begin raise 'no' using errcode = 'TD999', detail = 'd', hint = 'h'; end $$": errors.TandemError,
+        RAISE: errors.TandemError,
         "do $$ begin raise 'no' using errcode = '40P01'; end $$": errors.Retryable,
         "select 1/0": errors.DatabaseError,
     }
@@ -194,9 +195,7 @@ def test_database_errors_map_by_sqlstate(bare_db: Database) -> None:
         assert mapped.sqlstate == caught.value.sqlstate
         assert errors.exit_code(caught.value) == 1
     with pytest.raises(psycopg.Error) as caught:
-        owner.execute(
-            "do $$ begin raise 'no' using errcode = 'TD999', detail = 'd', hint = 'h'; end $$"
-        )
+        owner.execute(RAISE)
     assert errors.describe(caught.value) == "no [TD999]\nDETAIL: d\nHINT: h"
 
 

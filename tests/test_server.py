@@ -263,3 +263,18 @@ def test_root_is_refused_as_the_servers_user(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PGTANDEM_PG_USER", "no-such-user")
     with pytest.raises(UsageError, match="does not exist"):
         server_identity()
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root can become a user without a name")
+def test_user_without_a_name_is_told() -> None:
+    """As in a container started with a bare number for a user; seen from a child process."""
+    nameless = 2**31 - 7
+    child = os.fork()
+    if child == 0:
+        os.setuid(nameless)
+        try:
+            server_identity()
+        except UsageError as error:
+            os._exit(0 if str(nameless) in error.message else 1)
+        os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -94,6 +94,13 @@ class Identity:
 def server_identity() -> Identity:
     """Who runs the server: the present user, or an unprivileged existing one when that is root."""
     if os.geteuid() != 0:
+        try:
+            pwd.getpwuid(os.geteuid())
+        except KeyError:
+            raise UsageError(
+                f"The present user, {os.geteuid()}, has no name; PostgreSQL's initdb needs one.",
+                hint="In a container, add the user to /etc/passwd, or name a server with --dsn.",
+            ) from None
         return Identity()
     name = os.environ.get("PGTANDEM_PG_USER") or "nobody"
     try:
