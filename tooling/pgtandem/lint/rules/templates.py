@@ -63,13 +63,21 @@ class _Check:
             names = imported.names
             self.macros |= {name if isinstance(name, str) else name[1] for name in names}
         self.built: set[str] = set()
+        self.doubtful: set[str] = set()
         for loop in tree.find_all(nodes.For):
             self._add_loop(loop)
         for assign in tree.find_all(nodes.Assign):
-            if isinstance(assign.target, nodes.Name) and self._is_sql(assign.node):
-                self.built.add(assign.target.name)
+            if isinstance(assign.target, nodes.Name):
+                self._add(assign.target.name, self._is_sql(assign.node))
         for macro in tree.find_all(nodes.Macro):
             self._add_parameters(macro, list(tree.find_all(nodes.Call)))
+
+    def _add(self, name: str, is_sql: bool) -> None:
+        """Note what a name is bound to; one doubtful binding spoils it for the whole template."""
+        if not is_sql:
+            self.doubtful.add(name)
+        self.built.add(name)
+        self.built -= self.doubtful
 
     def is_safe(self, node: nodes.Expr) -> bool:
         """Whether an output is safe as it is."""
@@ -87,7 +95,7 @@ class _Check:
             return self._is_sql(node.node)
         return node.name in self.safe
 
-    def _is_sql(self, node: nodes.Expr) -> bool:
+    def _is_sql(self, node: nodes.Node) -> bool:
         """Whether an expression may go through `trusted`."""
         if isinstance(node, nodes.Name):
             return node.name in self.built
@@ -95,7 +103,7 @@ class _Check:
             return node.attr in CHECKED_WORDS
         if isinstance(node, nodes.Concat):
             return all(self._is_sql(part) for part in node.nodes)
-        return self.is_safe(node)
+        return isinstance(node, nodes.Expr) and self.is_safe(node)
 
     def _is_macro(self, node: nodes.Node) -> bool:
         if isinstance(node, nodes.Getattr):
@@ -107,12 +115,10 @@ class _Check:
         called = source.node if isinstance(source, nodes.Call) else None
         targets = [loop.target, *loop.target.find_all(nodes.Name)]
         names = [target.name for target in targets if isinstance(target, nodes.Name)]
-        if (isinstance(called, nodes.Name) and called.name in self.builders) or _is_constant(
-            source
-        ):
-            self.built.update(names)
-        elif isinstance(source, nodes.Getattr) and source.attr in CHECKED_LISTS:
-            self.built.add(names[-1])
+        is_builder = isinstance(called, nodes.Name) and called.name in self.builders
+        is_words = isinstance(source, nodes.Getattr) and source.attr in CHECKED_LISTS
+        for name in names:
+            self._add(name, is_builder or _is_constant(source) or (is_words and name == names[-1]))
 
     def _add_parameters(self, macro: nodes.Macro, calls: list[nodes.Call]) -> None:
         ours = [
@@ -128,8 +134,7 @@ class _Check:
             for call in ours:
                 given += call.args[position : position + 1]
                 given += [word.value for word in call.kwargs if word.key == argument.name]
-            if given and all(self._is_sql(value) for value in given):
-                self.built.add(argument.name)
+            self._add(argument.name, bool(given) and all(self._is_sql(value) for value in given))
 
 
 def _is_constant(node: nodes.Node) -> bool:
