@@ -137,7 +137,9 @@ class TestServer:
 
     def create_database(self, name: str, template: str | None = None) -> None:
         """Make a database that shop_owner owns, as a copy of a template where one is named."""
-        parts = [sql.SQL("create database {} owner shop_owner").format(sql.Identifier(name))]
+        parts: list[sql.Composable] = [
+            sql.SQL("create database {} owner shop_owner").format(sql.Identifier(name))
+        ]
         if template is not None:
             parts.append(sql.SQL("template {}").format(sql.Identifier(template)))
             if self.kind == "embedded":
