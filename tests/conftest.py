@@ -39,33 +39,39 @@ def pytest_configure_node(node: object) -> None:
     node.workerinput["password"] = node.config.stash[PASSWORD_KEY]  # type: ignore[attr-defined]
 
 
-def _image_in_docker() -> tuple[str | None, str]:
-    """The image to use, or None, and why."""
-    image = os.environ.get("PGTANDEM_TEST_IMAGE")
-    if not image:
-        return None, "PGTANDEM_TEST_IMAGE is not set"
+def _docker_has(image: str) -> bool | None:
+    """Whether Docker has the image here, without asking a registry; None: Docker is silent."""
     import docker
     import docker.errors
 
     try:
         client = docker.from_env(timeout=5)
-    except docker.errors.DockerException:
-        return None, "Docker does not answer"
-    try:
-        client.images.get(image)
+        try:
+            client.images.get(image)
+        finally:
+            client.close()
     except docker.errors.ImageNotFound:
-        return None, f"Docker has no image {image}"
+        return False
     except docker.errors.DockerException:
+        return None
+    return True
+
+
+def _test_image() -> tuple[str | None, str]:
+    """The image to use, or None, and the reason."""
+    image = os.environ.get("PGTANDEM_TEST_IMAGE")
+    if not image:
+        return None, "PGTANDEM_TEST_IMAGE is not set"
+    found = _docker_has(image)
+    if found is None:
         return None, "Docker does not answer"
-    finally:
-        client.close()
-    return image, f"container of {image}"
+    return (image, f"container of {image}") if found else (None, f"Docker has no image {image}")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     if config.getoption("--dsn"):
         return "server: --dsn"
-    image, why = _image_in_docker()
+    image, why = _test_image()
     if image:
         return f"server: {why}"
     found = find_binaries()
@@ -78,14 +84,18 @@ def server(request: pytest.FixtureRequest) -> Iterator[TestServer]:
     programs = find_binaries()
     password = request.config.stash[PASSWORD_KEY]
     dsn = request.config.getoption("--dsn")
-    image, _ = (None, "") if dsn else _image_in_docker()
+    image, _ = (None, "") if dsn else _test_image()
     if dsn:
         shared = TestServer(dsn, programs, "dsn", password=password)
         shared.make_roles()
         yield shared
     elif image:
         from testcontainers.community.postgres import PostgresContainer
+        from testcontainers.core.config import testcontainers_config
 
+        # Its cleaner of leftovers is another image; without a registry we go without it.
+        if not _docker_has(testcontainers_config.ryuk_image):
+            testcontainers_config.ryuk_disabled = True
         with PostgresContainer(image, driver=None) as container:
             contained = TestServer(
                 container.get_connection_url(), programs, "container", password=password
