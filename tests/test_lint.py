@@ -259,6 +259,11 @@ SAMPLES: list[tuple[str, str | tuple[str, str], str | tuple[str, str]]] = [
     ),
     ("TH14", "create index on tandem.t (a);", "create index t_a_idx on tandem.t (a);"),
     (
+        "TH14",
+        function("perform $a$create table tandem.t (a integer primary key)$a$;"),
+        function("perform 'create table %I (a integer primary key)';"),
+    ),
+    (
         "TH15",
         function("execute 'select 1'; return new;", head="", returns="trigger"),
         function("new.a := old.a; return new;", head="", returns="trigger"),
@@ -336,6 +341,8 @@ def test_lines_are_those_of_the_file() -> None:
     """A finding in a body, in a statement of several lines, after a multi-byte character."""
     sql = "-- é\n\n" + function("return;\nperform 1\nfrom tandem.a,\n    b;")
     assert [(f.code, f.line) for f in house(sql)] == [("TH01", 11)]
+    into = function("select 1, 2\n    into p_a,\n        p_a\nfrom a;\nselect 1 into p_a from b;")
+    assert [(f.code, f.line) for f in house(into)] == [("TH01", 9), ("TH01", 10)]
 
 
 TEMPLATES = [
@@ -355,6 +362,19 @@ TEMPLATES = [
         "{% for n in ('a', 'b') %}{{ n | trusted }}{% endfor %}",
     ),
     ("{% set n = m.value %}{{ n | trusted }}", "{% set n = 'a_' ~ l.name %}{{ n | trusted }}"),
+    (
+        "{% for a, n in l.key_params %}{{ a | trusted }}{% endfor %}",
+        "{% for n in m.values %}{% endfor %}{% for a, n in l.key_params %}{{ n | trusted }}"
+        "{% endfor %}",
+    ),
+    (
+        "{% set n = 'a' %}{% if x %}{% set n = m.value %}{% endif %}{{ n | trusted }}",
+        "{% set n = 'a' %}{% if x %}{% set n = 'b' %}{% endif %}{{ n | trusted }}",
+    ),
+    (
+        "{% macro f(a) %}{{ a | trusted }}{% endmacro %}{{ f('x') }}{{ f(m.a) }}",
+        "{% macro f(a, b='y') %}{{ a | trusted }}{{ b | trusted }}{% endmacro %}{{ f('x') }}",
+    ),
     ("{% if %}", "{% if x %}{% endif %}"),
 ]
 

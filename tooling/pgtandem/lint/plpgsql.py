@@ -250,26 +250,40 @@ class _Reader:
             for key, value in data.items():
                 if key == "PLpgSQL_expr":
                     query = value["query"]
-                    if not query.startswith('"__Case__Variable_'):
-                        at = self._line_of(query, lineno)
-                        found.append(sql_unit(query, at, value["parseMode"]))
-                    else:
-                        inner = query[query.index(" IN (") + 5 : -1]
-                        at = self._line_of(inner, lineno)
-                        found.append(sql_unit(inner, at, _PARSE_AS_EXPRESSION))
+                    mode = value["parseMode"]
+                    if query.startswith('"__Case__Variable_'):  # WHEN of a CASE with an operand
+                        query, mode = query[query.index(" IN (") + 5 : -1], _PARSE_AS_EXPRESSION
+                    at = self._offset_of(query, lineno)
+                    line = self.line + self.text.count("\n", 0, at)
+                    found.append(sql_unit(self._with_lines(query, at), line, mode))
                 elif not key.startswith(_STATEMENT):
                     found += self.expressions(value, lineno)
         return found
 
-    def _line_of(self, query: str, lineno: int) -> int:
-        """The file's line on which a query begins: at or after its statement's line."""
-        row = max(lineno, 1)
-        key = query.split("\n", 1)[0]
-        begin = self.starts[min(row - 1, len(self.starts) - 1)]
-        at = self.text.find(key, begin)
-        if at < 0 and key.startswith("SELECT "):  # PERFORM is handed over as SELECT
-            at = self.text.find(key[len("SELECT ") :], begin)
-        return self.line + (self.text.count("\n", 0, at) if at >= 0 else row - 1)
+    def _offset_of(self, query: str, lineno: int) -> int:
+        """Where in the body a query begins: at or after the beginning of its statement's line."""
+        key = query.split("\n", 1)[0].rstrip()
+        begin = self.starts[min(max(lineno, 1), len(self.starts)) - 1]
+        while key:
+            at = self.text.find(key, begin)
+            if at < 0 and key.startswith("SELECT "):  # PERFORM is handed over as SELECT
+                at = self.text.find(key[len("SELECT ") :], begin)
+            if at >= 0:
+                return at
+            key = key.rpartition(" ")[0].rstrip()  # an INTO was cut out of this line
+        return begin
+
+    def _with_lines(self, query: str, at: int) -> str:
+        """The query with the line breaks of the INTO that the parser has blanked out."""
+        same = 0
+        while query[same : same + 1] and query[same] == self.text[at + same : at + same + 1]:
+            same += 1
+        rest = query[same:].lstrip(" ")
+        until = self.text.find(rest, at + same) if same and same < len(query) else -1
+        if until < 0:
+            return query
+        gap = self.text[at + same : until]
+        return query[:same] + "".join("\n" if c == "\n" else " " for c in gap) + rest
 
 
 def _is_added_return(item: Json) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from pgtandem.lint.finding import Finding
-from pgtandem.lint.pgparser import Node, PgQueryError, code_tokens, parse, pb
+from pgtandem.lint.pgparser import Node, PgQueryError, code_tokens, parse, pb, walk
 from pgtandem.lint.plpgsql import Body, Sql, parse_body
 
 _MARKER = re.compile(r"--\s*lint:\s*(?P<name>[a-z_]+)(?::\s*(?P<reason>\S.*?))?\s*$")
+_DDL = re.compile(r"\s*(create|alter|comment|drop)\s", re.IGNORECASE)
 _PATH = ["pg_catalog", "pg_temp"]
 
 
@@ -78,6 +79,18 @@ class Routine:
         return any(is_pinning(setting) for setting in self.settings)
 
 
+def _ddl_in_constants(unit: Sql) -> Iterator[tuple[Node, Callable[[int], int]]]:
+    """DDL that stands in a string constant, to be run or shown later; format strings are left."""
+    for _, node in walk(unit.tree):
+        if isinstance(node, pb.A_Const) and _DDL.match(node.sval.sval):
+            text = node.sval.sval
+            try:
+                inner = Sql(text, unit.line_at(node.location), parse(text), 0)
+            except PgQueryError:
+                continue
+            yield inner.tree, inner.line_at
+
+
 def is_pinning(setting: Node) -> bool:
     """Whether a SET names search_path and gives exactly ``pg_catalog, pg_temp``."""
     values = [arg.a_const.sval.sval for arg in setting.args]
@@ -119,6 +132,7 @@ class Source:
             units = routine.body.sql() if routine.body else iter(routine.sql)
             for unit in units:
                 yield unit.tree, unit.line_at
+                yield from _ddl_in_constants(unit)
 
 
 def read_source(path: str, db_path: str, text: str, *, rendered: bool = False) -> Source:

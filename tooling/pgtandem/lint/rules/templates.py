@@ -35,18 +35,19 @@ def template_filters(
         message = f"not a valid template: {error.message}"
         yield Finding(path, error.lineno, "TH17", message, "correct the template")
         return
-    check = _Check(tree, environment, safe)
-    for output in tree.find_all(nodes.Output):
-        for node in output.nodes:
-            if not isinstance(node, nodes.TemplateData) and not check.is_safe(node):
-                yield Finding(
-                    path,
-                    node.lineno,
-                    "TH17",
-                    f"an output does not end in a safe filter ({_describe(node)})",
-                    "end it in `| ident` for a name, `| literal` for a value, or another filter "
-                    "of the renderer",
-                )
+    for node in _Check(tree, environment, safe).unsafe(tree, {}):
+        yield Finding(
+            path,
+            node.lineno,
+            "TH17",
+            f"an output does not end in a safe filter ({_describe(node)})",
+            "end it in `| ident` for a name, `| literal` for a value, or another filter of the "
+            "renderer",
+        )
+
+
+_Scope = dict[str, bool]
+"""The names bound where one stands; True if what they hold is SQL already."""
 
 
 class _Check:
@@ -62,71 +63,87 @@ class _Check:
         for imported in tree.find_all(nodes.FromImport):
             names = imported.names
             self.macros |= {name if isinstance(name, str) else name[1] for name in names}
-        self.built: set[str] = set()
-        self.doubtful: set[str] = set()
-        for loop in tree.find_all(nodes.For):
-            self._add_loop(loop)
-        for assign in tree.find_all(nodes.Assign):
-            if isinstance(assign.target, nodes.Name):
-                self._add(assign.target.name, self._is_sql(assign.node))
-        for macro in tree.find_all(nodes.Macro):
-            self._add_parameters(macro, list(tree.find_all(nodes.Call)))
+        self.calls = list(tree.find_all(nodes.Call))
 
-    def _add(self, name: str, is_sql: bool) -> None:
-        """Note what a name is bound to; one doubtful binding spoils it for the whole template."""
-        if not is_sql:
-            self.doubtful.add(name)
-        self.built.add(name)
-        self.built -= self.doubtful
+    def unsafe(self, node: nodes.Node, scope: _Scope) -> Iterator[nodes.Expr]:
+        """The outputs below `node` that are not safe; an assignment adds to `scope`."""
+        if isinstance(node, nodes.Output):
+            for output in node.nodes:
+                if not isinstance(output, nodes.TemplateData) and not self.is_safe(output, scope):
+                    yield output
+        elif isinstance(node, nodes.Assign) and isinstance(node.target, nodes.Name):
+            scope[node.target.name] = self._is_sql(node.node, scope)
+        elif isinstance(node, nodes.If):
+            branches: list[_Scope] = []
+            parts: list[list[nodes.Node]] = [node.body, node.else_]
+            parts += [[other] for other in node.elif_]
+            for branch in parts:
+                branches.append(dict(scope))
+                for child in branch:
+                    yield from self.unsafe(child, branches[-1])
+            for name in {name for branch in branches for name in branch}:
+                scope[name] = all(branch.get(name, True) for branch in branches)
+        else:
+            inner = scope
+            if isinstance(node, nodes.For):
+                inner = scope | self._loop(node)
+            elif isinstance(node, nodes.Macro):
+                inner = scope | self._parameters(node, scope)
+            for child in node.iter_child_nodes():
+                yield from self.unsafe(child, inner)
 
-    def is_safe(self, node: nodes.Expr) -> bool:
+    def is_safe(self, node: nodes.Expr, scope: _Scope) -> bool:
         """Whether an output is safe as it is."""
         if isinstance(node, nodes.Const):
             return True
         if isinstance(node, nodes.CondExpr):
-            return self.is_safe(node.expr1) and (node.expr2 is None or self.is_safe(node.expr2))
+            branches = [node.expr1, *([node.expr2] if node.expr2 is not None else [])]
+            return all(self.is_safe(branch, scope) for branch in branches)
         if isinstance(node, nodes.Call):
             return self._is_macro(node.node)
         if not isinstance(node, nodes.Filter) or node.node is None:
             return False
         if node.name in LAYS_OUT:
-            return self.is_safe(node.node)
+            return self.is_safe(node.node, scope)
         if node.name == PASSES_ON:
-            return self._is_sql(node.node)
+            return self._is_sql(node.node, scope)
         return node.name in self.safe
 
-    def _is_sql(self, node: nodes.Node) -> bool:
+    def _is_sql(self, node: nodes.Node, scope: _Scope) -> bool:
         """Whether an expression may go through `trusted`."""
         if isinstance(node, nodes.Name):
-            return node.name in self.built
+            return scope.get(node.name, False)
         if isinstance(node, nodes.Getattr):
             return node.attr in CHECKED_WORDS
         if isinstance(node, nodes.Concat):
-            return all(self._is_sql(part) for part in node.nodes)
-        return isinstance(node, nodes.Expr) and self.is_safe(node)
+            return all(self._is_sql(part, scope) for part in node.nodes)
+        return isinstance(node, nodes.Expr) and self.is_safe(node, scope)
 
     def _is_macro(self, node: nodes.Node) -> bool:
         if isinstance(node, nodes.Getattr):
             return isinstance(node.node, nodes.Name) and node.node.name in self.modules
         return isinstance(node, nodes.Name) and node.name in self.macros
 
-    def _add_loop(self, loop: nodes.For) -> None:
+    def _loop(self, loop: nodes.For) -> _Scope:
+        """What a loop binds."""
         source = loop.iter
         called = source.node if isinstance(source, nodes.Call) else None
         targets = [loop.target, *loop.target.find_all(nodes.Name)]
         names = [target.name for target in targets if isinstance(target, nodes.Name)]
         is_builder = isinstance(called, nodes.Name) and called.name in self.builders
+        is_sql = is_builder or _is_constant(source)
         is_words = isinstance(source, nodes.Getattr) and source.attr in CHECKED_LISTS
-        for name in names:
-            self._add(name, is_builder or _is_constant(source) or (is_words and name == names[-1]))
+        return {name: is_sql or (is_words and name == names[-1]) for name in names}
 
-    def _add_parameters(self, macro: nodes.Macro, calls: list[nodes.Call]) -> None:
+    def _parameters(self, macro: nodes.Macro, scope: _Scope) -> _Scope:
+        """What a macro binds: a parameter is SQL if all that it is given in this template is."""
         ours = [
             call
-            for call in calls
+            for call in self.calls
             if isinstance(call.node, nodes.Name) and call.node.name == macro.name
         ]
         without_default = len(macro.args) - len(macro.defaults)
+        bound: _Scope = {}
         for position, argument in enumerate(macro.args):
             given: list[nodes.Expr] = []
             if position >= without_default:
@@ -134,7 +151,9 @@ class _Check:
             for call in ours:
                 given += call.args[position : position + 1]
                 given += [word.value for word in call.kwargs if word.key == argument.name]
-            self._add(argument.name, bool(given) and all(self._is_sql(value) for value in given))
+            is_sql = bool(given) and all(self._is_sql(value, scope) for value in given)
+            bound[argument.name] = is_sql
+        return bound
 
 
 def _is_constant(node: nodes.Node) -> bool:
