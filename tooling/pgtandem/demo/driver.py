@@ -165,7 +165,7 @@ def run_demo(
     `csv` and `columns` load a user's file (see `pgtandem.load.load_file`) in place of `rows`
     generated rows. Raises PgTandemError and psycopg.Error; the server stays for a look around.
     """
-    report = Report(console or Console())
+    report = Report(console or _console())
     started = time.monotonic()
     server = KeptServer(working_folder)
     _title(report, f"The embedded PostgreSQL {server.binaries.major}, database {DATABASE}")
@@ -186,6 +186,12 @@ def run_demo(
 
 
 # -- the stations, in their order
+
+
+def _console() -> Console:
+    """Written to a file or a log, tables are not squeezed into 80 columns."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
 
 
 def _title(report: Report, text: str) -> None:
@@ -301,21 +307,23 @@ def _migrate_online(
 
 
 def _show_plan(report: Report, owner: Connection) -> None:
-    table = Table("step", "verb", "statement", "lock", "blocks", "s", "by", "undone by")
+    wide = report.console.width >= 110
+    table = Table(
+        "step", "statement", "lock", "blocks", "s", "by", *(["undone by"] if wide else [])
+    )
     undo = 0
     for row in _rows(owner, "select * from tandem.plan(%s)", MAPPING):
         if row.verb == "rollback":
             undo += 1
             continue
         table.add_row(
-            str(row.step),
-            row.verb,
-            _short(row.statement, 50),
+            f"{row.step} {row.verb}",
+            _short(row.statement, 60 if wide else 40),
             " ".join(filter(None, (row.lock_mode, row.relation))),
             row.blocks or "",
             "" if row.estimated_seconds is None else f"{row.estimated_seconds:.1f}",
             row.run_by,
-            _short(row.undo, 30),
+            *([_short(row.undo, 40)] if wide else []),
         )
     report.console.print(table)
     if undo:
@@ -323,14 +331,16 @@ def _show_plan(report: Report, owner: Connection) -> None:
 
 
 def _show_analyze(report: Report, owner: Connection) -> None:
-    table = Table("severity", "finding", "subject", "count", "sample", "what to do")
+    table = Table("severity", "finding", "count", "sample")
     blockers = []
     for row in _rows(owner, "select * from tandem.analyze(%s)", MAPPING):
         if row.severity == "blocker":
             blockers.append(row.finding)
+        finding = _short(f"{row.subject or ''}: {row.finding}", 200)
+        if row.severity != "note" and row.cure:
+            finding += f"\n[dim]{_short(row.cure, 300)}[/]"
         count = "" if row.count is None else f"{row.count:,}"
-        sample, cure = _short(row.sample, 30), _short(row.cure, 50)
-        table.add_row(row.severity, row.finding, row.subject or "", count, sample, cure)
+        table.add_row(row.severity, finding, count, _short(row.sample, 30))
     report.console.print(table)
     report.check("no blocker found", not blockers, "; ".join(blockers))
 
