@@ -1,0 +1,71 @@
+-- What each level may, as the middle of a GRANT statement. Levels are siblings; what several may,
+-- is listed for each. Contents of rejected rows: operator and admin.
+create or replace function tandem._privileges() returns table (level text, statement text)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $_privileges$
+    with levels (level, rank) as (
+        values ('reader', 1), ('operator', 2), ('admin', 3), ('writer', 0)
+    ),
+
+    schemas as (
+        select 'tandem'::text as schema_name
+        union all
+        select 'tandem_' || m.name from tandem.mapping as m
+    ),
+
+    -- least rank that may execute a routine of a name; a step is executable by who may run its verb
+    routines (name, rank) as (
+        values
+        ('version', 1), ('is_blank', 1),
+        ('_mapping_of', 1), ('_next_step', 1), ('_require_phase', 1), ('_setting_of', 1),
+        ('_status', 1), ('_running', 1), ('_run_lock', 1),
+        ('plan', 2), ('analyze', 2), ('migrate', 2), ('validate', 2), ('drift', 2),
+        ('drift_count', 2), ('repair', 2), ('show', 2), ('retry_rejected', 2), ('apply_due', 2),
+        ('migrate_step', 2), ('repair_step', 2), ('retry_rejected_step', 2), ('apply_due_step', 2),
+        ('analyze_schema', 2), ('analyze_data', 2), ('sample', 2), ('plan_rows', 2),
+        ('_run', 2), ('_run_begin', 2), ('_run_fence', 2), ('_run_batch', 2), ('_run_finish', 2),
+        ('_run_line', 2), ('_step_of', 2), ('_failure', 2), ('_raise', 2), ('_atomic_message', 2),
+        ('_next_batch_rows', 2), ('_hold_reason', 2), ('_check_argument', 2), ('_check_range', 2),
+        ('_missing', 2), ('_requirements', 2), ('requirement', 2), ('switches', 2),
+        ('prepare', 3), ('rollback', 3), ('set_sync', 3), ('grant_to', 3), ('purge', 3),
+        ('prepare_step', 3), ('rollback_step', 3), ('purge_step', 3)
+    )
+
+    select l.level, pg_catalog.format('usage on schema %I', s.schema_name)
+    from levels as l
+    cross join schemas as s
+    union all
+    select l.level, pg_catalog.format(
+        'execute on %s %s', case p.prokind when 'p' then 'procedure' else 'function' end,
+        p.oid::regprocedure)
+    from levels as l
+    join routines as r on l.rank >= r.rank
+    join pg_catalog.pg_proc as p on p.proname = r.name
+    join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+    join schemas as s on s.schema_name = n.nspname
+    where p.prorettype <> 'trigger'::regtype
+    union all
+    -- upsert functions of the mappings, whose names are the user's
+    select l.level, pg_catalog.format('execute on function %s', p.oid::regprocedure)
+    from levels as l
+    join pg_catalog.pg_proc as p on pg_catalog.obj_description(p.oid, 'pg_proc') like 'Upsert:%'
+    join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+    join schemas as s on s.schema_name = n.nspname
+    where l.level in ('writer', 'admin')
+    union all
+    select l.level, t.statement
+    from levels as l
+    join (
+        values
+        (1, 'select on tandem.status'), (1, 'select on tandem.progress'), (1, 'select on tandem.run'),
+        (1, 'select on tandem.run_batch'), (1, 'select on tandem.deployment'),
+        (1, 'select on tandem.schema_change'), (1, 'select on tandem.phase_step'),
+        (1, 'select on tandem.mapping'), (1, 'select on tandem.setting'),
+        (2, 'select on tandem.rejected_row'), (2, 'select on tandem.sync_log'),
+        (2, 'select on tandem.granted_role'), (3, 'update on tandem.setting')
+    ) as t (rank, statement) on l.rank >= t.rank
+$_privileges$;
+
+comment on function tandem._privileges() is
+'What each level (reader, writer, operator, admin) may, as text between GRANT and TO.';

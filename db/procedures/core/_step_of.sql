@@ -1,0 +1,34 @@
+create or replace function tandem._step_of(p_kind text, p_mapping text) returns regprocedure
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $_step_of$
+declare
+    v_schema text := 'tandem';
+    v_step regprocedure;
+begin
+    if p_mapping is not null then
+        perform tandem._mapping_of(p_mapping);
+        v_schema := 'tandem_' || p_mapping;
+    end if;
+    v_step := pg_catalog.to_regprocedure(
+        pg_catalog.format('%I.%I(bigint, integer, jsonb)', v_schema, p_kind || '_step')
+    );
+    if v_step is null then
+        raise exception 'there is no step function for %', p_kind
+        using errcode = 'TD012',
+            detail = pg_catalog.format('Schema %I has no %I.', v_schema, p_kind || '_step'),
+            hint = 'Deploy this version of pgtandem again.';
+    end if;
+    if not pg_catalog.has_function_privilege(current_user, v_step, 'execute') then
+        raise exception '% may not run %', current_user, p_kind
+        using errcode = 'insufficient_privilege',
+            detail = pg_catalog.format('EXECUTE on %s is missing.', v_step),
+            hint = 'The owner or an admin grants it: SELECT tandem.grant_to(role, ''operator'') '
+            'or ''admin''.';
+    end if;
+    return v_step;
+end
+$_step_of$;
+
+comment on function tandem._step_of(text, text) is
+'The step function of a kind of run, for a caller who may execute it.';

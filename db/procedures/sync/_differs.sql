@@ -1,0 +1,35 @@
+{% from 'procedures/sync/macros.jinja' import chain_join, in_force, satellite_differs %}
+-- Whether the two sides of one leaf differ in a mapped column.
+create or replace function {{ S | ident }}._differs(p_leaf uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_differs$
+declare
+    v_now timestamptz := pg_catalog.clock_timestamp();
+begin
+    return exists (
+        select
+        from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+        {{ chain_join(m) | indent(8) | trusted }}
+{% for satellite in m.satellites %}
+        {{ in_force(m, satellite) | indent(8) | trusted }}
+{% endfor %}
+        join {{ m.flat.table | relation(m.schema) }} as flat on {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column(m.leaf.name) }}
+        where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
+            and (
+{% for level in m.chain %}
+{% for pair in level.pairs %}
+                {{ pair | differs('flat', level.name) }} or
+{% endfor %}
+{% endfor %}
+{% for satellite in m.satellites %}
+                {{ satellite_differs(satellite) | indent(16) | trusted }} or
+{% endfor %}
+                false
+            )
+    );
+end
+$_differs$;
+
+comment on function {{ S | ident }}._differs(uuid) is
+'True where a flat row and its leaf differ in a mapped column.';

@@ -1,0 +1,40 @@
+-- Deletes a leaf with its dated rows, after keeping what the flat table cannot hold.
+create or replace function {{ S | ident }}._keep(p_leaf uuid, p_key text, p_reason text) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_keep$
+declare
+    v_satellites jsonb := '{}';
+    v_leaf jsonb;
+begin
+    -- locked first, read afterwards: what a concurrent writer has just committed is kept as well
+    select pg_catalog.to_jsonb({{ m.leaf.name | ident }}.*) into v_leaf
+    from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+    where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
+    for update;
+    if not found then
+        return false;
+    end if;
+{% for satellite in m.satellites %}
+    v_satellites := v_satellites || pg_catalog.jsonb_build_object({{ satellite.name | literal }}, (
+        select coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(s.*)), '[]')
+        from {{ satellite.table | relation(m.schema) }} as s
+        where {{ satellite.parent | column('s') }} = p_leaf
+    ));
+{% endfor %}
+    insert into {{ S | ident }}.kept (flat_key, leaf_id, leaf, satellites, reason)
+    values (p_key, p_leaf, v_leaf, v_satellites, p_reason)
+    on conflict (flat_key) do update
+    set leaf_id = excluded.leaf_id, leaf = excluded.leaf, satellites = excluded.satellites,
+        reason = excluded.reason, kept_at = excluded.kept_at;
+{% for satellite in m.satellites %}
+    delete from {{ satellite.table | relation(m.schema) }} as s where {{ satellite.parent | column('s') }} = p_leaf;
+{% endfor %}
+    delete from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+    where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf;
+    return true;
+end
+$_keep$;
+
+comment on function {{ S | ident }}._keep(uuid, text, text) is
+'Deletes a leaf and its dated rows and keeps them as jsonb under the flat key.';

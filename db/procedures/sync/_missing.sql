@@ -1,0 +1,67 @@
+-- What of a mapping's requirements is not there, or is there in another form (fault says which).
+create or replace function tandem._missing(p_mapping text)
+returns table (
+    ordinal integer, kind text, relation text, object text, statement text, undo text,
+    lock_mode text, blocks text, run_by text, fault text
+)
+language plpgsql stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $_missing$
+declare
+    v_limit bigint := tandem._setting_of('index_build_rows')::bigint;
+begin
+    return query
+    select
+        r.ordinal, r.kind, r.relation, r.object, r.statement, r.undo, r.lock_mode, r.blocks,
+        case when r.run_by <> 'size' then r.run_by
+            when coalesce(greatest(c.reltuples, pg_catalog.pg_relation_size(c.oid) / 100), 0) > v_limit
+                then 'tool'
+            else 'procedure'
+        end,
+        f.fault
+    from tandem._requirements(p_mapping) as r
+    left join pg_catalog.pg_class as c on c.oid = pg_catalog.to_regclass(r.relation)
+    cross join lateral (
+        select case r.kind
+            when 'table' then case when c.oid is null then 'absent' end
+            when 'view' then case when c.oid is null then 'absent' end
+            when 'trigger' then case when not exists (
+                select from pg_catalog.pg_trigger as t where t.tgrelid = c.oid and t.tgname = r.object
+            ) then 'absent' end
+            when 'column' then (
+                select case
+                    when count(a.attname) = 0 then 'absent'
+                    when max(pg_catalog.format_type(a.atttypid, a.atttypmod))
+                        <> pg_catalog.replace(r.expected, 'varchar', 'character varying')
+                        then pg_catalog.format('is %s and should be %s',
+                            max(pg_catalog.format_type(a.atttypid, a.atttypmod)), r.expected)
+                end
+                from pg_catalog.pg_attribute as a
+                where a.attrelid = c.oid and a.attname = r.object and not a.attisdropped
+            )
+            when 'index' then case when not exists (
+                select
+                from pg_catalog.pg_index as i
+                where i.indrelid = c.oid and i.indisvalid and i.indpred is null
+                    and i.indisunique >= r.is_unique
+                    and (
+                        select pg_catalog.array_agg(a.attname::text order by k.position)
+                        from unnest(i.indkey::smallint[]) with ordinality as k (number, position)
+                        join pg_catalog.pg_attribute as a
+                            on a.attrelid = i.indrelid and a.attnum = k.number
+                        where k.position <= case when r.is_unique then i.indnkeyatts
+                            else pg_catalog.cardinality(r.columns) end
+                    ) = r.columns
+            ) then case when pg_catalog.to_regclass(
+                pg_catalog.split_part(r.relation, '.', 1) || '.' || pg_catalog.quote_ident(r.object)
+            ) is null then 'absent' else 'is invalid or of another form' end end
+        end as fault
+    ) as f
+    where f.fault is not null
+    order by r.ordinal;
+end
+$_missing$;
+
+comment on function tandem._missing(text) is
+'What a mapping needs in the user''s schema and does not find there, with the statement that makes it.';

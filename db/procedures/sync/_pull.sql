@@ -1,0 +1,83 @@
+{% from 'procedures/sync/macros.jinja' import chain_join, in_force, satellite_differs %}
+-- Hierarchy to flat for one whole leaf: writes the columns that differ, and no others. A due dated
+-- row comes into force with it. Returns what happened.
+create or replace function {{ S | ident }}._pull(p_leaf uuid, p_depth integer default 0) returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_pull$
+declare
+    v_now timestamptz;
+    r_flat record;
+begin
+    if not {{ S | ident }}._lock_chain(p_leaf) then
+        return 'gone';
+    end if;
+    v_now := pg_catalog.clock_timestamp();
+    -- The joined rows are locked, so a wait for the flat row cannot make them stale.
+    update {{ m.flat.table | relation(m.schema) }} as flat
+    set
+{% for level in m.levels %}
+        {{ level.sync | ident }} = {{ level.id | column(level.name) }},
+{% for pair in level.pairs %}
+        {{ pair.flat | ident }} = case when {{ pair | differs('flat', level.name) }}
+            then {{ pair | get(level.name) }} else {{ pair.flat | column('flat') }} end,
+{% endfor %}
+{% endfor %}
+{% for pair in m.leaf.pairs %}
+        {{ pair.flat | ident }} = case when {{ pair | differs('flat', m.leaf.name) }}
+            then {{ pair | get(m.leaf.name) }} else {{ pair.flat | column('flat') }} end,
+{% endfor %}
+{% for satellite in m.satellites %}
+{% for pair in satellite.pairs %}
+        {{ pair.flat | ident }} = case when {{ pair | differs('flat', satellite.name) }}
+{%- if pair.hier != satellite.lead %}
+ and {{ satellite.lead | column(satellite.name) }} is not null
+{%- endif %}
+
+            then {{ pair | get(satellite.name) }} else {{ pair.flat | column('flat') }} end,
+{% endfor %}
+{% endfor %}
+{% if m.flat.touch %}
+        {{ m.flat.touch | ident }} = v_now,
+{% endif %}
+        {{ m.flat.status | ident }} = {{ m.flat.status | column('flat') }}
+    from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+    {{ chain_join(m) | indent(4) | trusted }}
+{% for satellite in m.satellites %}
+    {{ in_force(m, satellite) | indent(4) | trusted }}
+{% endfor %}
+    where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
+        and {{ m.leaf.sync | column('flat') }} = p_leaf
+        and (
+{% for level in m.levels %}
+            {{ level.sync | column('flat') }} is distinct from {{ level.id | column(level.name) }} or
+{% for pair in level.pairs %}
+            {{ pair | differs('flat', level.name) }} or
+{% endfor %}
+{% endfor %}
+{% for pair in m.leaf.pairs %}
+            {{ pair | differs('flat', m.leaf.name) }} or
+{% endfor %}
+{% for satellite in m.satellites %}
+            {{ satellite_differs(satellite) | indent(12) | trusted }} or
+{% endfor %}
+            false
+        )
+    returning flat.* into r_flat;
+    if not found then
+        return case when exists (
+            select from {{ m.flat.table | relation(m.schema) }} as flat where {{ m.leaf.sync | column('flat') }} = p_leaf
+        ) then 'unchanged' else 'gone' end;
+    end if;
+    if {{ m.flat.status | column('r_flat') }} = 'rejected'
+        or (p_depth = 0 and {{ S | ident }}._differs(p_leaf)) then
+        -- the row may be in order again; or
+        -- a BEFORE trigger of the application stored something else: written back once
+        perform {{ S | ident }}._push({{ m.flat.key | column('r_flat') }}, null, 1);
+    end if;
+    return 'written';
+end
+$_pull$;
+
+comment on function {{ S | ident }}._pull(uuid, integer) is
+'Makes the flat row say what its leaf and the chain above say. Returns written, unchanged or gone.';

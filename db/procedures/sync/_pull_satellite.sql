@@ -1,0 +1,49 @@
+{% from 'procedures/sync/macros.jinja' import satellite_differs, in_force %}
+{% for satellite in m.satellites %}
+{% set name = '_pull_' ~ satellite.name %}
+-- Hierarchy to flat: the dated row in force. The leaf's row lock puts writers in a line; what is
+-- read, is read after it.
+create or replace function {{ S | ident }}.{{ name | ident }}(p_leaf uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as ${{ name | trusted }}$
+declare
+    v_now timestamptz;
+    v_found boolean;
+begin
+    perform from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+    where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
+    for no key update;
+    if not found then
+        return false;
+    end if;
+    v_now := pg_catalog.clock_timestamp();
+    update {{ m.flat.table | relation(m.schema) }} as flat
+    set
+{% for pair in satellite.pairs %}
+        {{ pair.flat | ident }} = case when {{ pair | differs('flat', satellite.name) }}
+{%- if pair.hier != satellite.lead %}
+ and {{ satellite.lead | column(satellite.name) }} is not null
+{%- endif %}
+
+            then {{ pair | get(satellite.name) }} else {{ pair.flat | column('flat') }} end
+            {{- ',' if not loop.last or m.flat.touch }}
+{% endfor %}
+{% if m.flat.touch %}
+        {{ m.flat.touch | ident }} = v_now
+{% endif %}
+    from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+    {{ in_force(m, satellite) | indent(4) | trusted }}
+    where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
+        and {{ m.leaf.sync | column('flat') }} = p_leaf
+        and {{ satellite_differs(satellite) | indent(8) | trusted }};
+    v_found := found;
+    delete from {{ S | ident }}.due as due
+    where due.leaf_id = p_leaf and due.satellite = {{ satellite.name | literal }} and due.effective <= v_now;
+    return v_found;
+end
+${{ name | trusted }}$;
+
+comment on function {{ S | ident }}.{{ name | ident }}(uuid) is
+'Writes the value in force of a leaf to its flat row; true where that took a write.';
+{% endfor %}

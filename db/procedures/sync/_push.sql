@@ -1,0 +1,153 @@
+{% from 'procedures/sync/macros.jinja' import in_force, satellite_differs %}
+-- Flat to hierarchy for one whole row, whatever its state: not migrated, rejected, moved, kept from
+-- a DELETE, or just different. The triggers' slow way, and repair's. Returns what happened.
+create or replace function {{ S | ident }}._push(
+    p_key {{ m.flat.key_type | sqltype }}, p_run bigint default null, p_depth integer default 0
+) returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_push$
+declare
+    v_fault text;
+    v_leaf uuid;
+    v_was text;
+    v_written boolean := false;
+    r_flat record;
+    r_kept {{ S | ident }}.kept;
+    r_place record;
+begin
+    select * into r_flat
+    from {{ m.flat.table | relation(m.schema) }} as flat
+    where {{ m.flat.key | column('flat') }} = p_key
+    for no key update;
+    if not found then
+        return 'gone';
+    end if;
+    v_was := {{ m.flat.status | column('r_flat') }};
+    v_fault := {{ S | ident }}._fault(
+        {% for pair in m.pairs %}{{ pair.flat | column('r_flat') }}{{ ', ' if not loop.last }}{% endfor %}
+
+    );
+    if v_fault is not null then
+        perform {{ S | ident }}._refuse(v_fault, p_key::text);
+        perform tandem._reject(
+            {{ m.name | literal }}, 'flat', p_key::text, pg_catalog.to_jsonb(r_flat), 'TD030', v_fault,
+            {{ ('Correct the row in ' ~ m.flat.table ~ '; it is synced by that write.') | literal }}, p_run
+        );
+        update {{ m.flat.table | relation(m.schema) }} as flat
+        set {{ m.flat.status | ident }} = 'rejected'
+        where {{ m.flat.key | column('flat') }} = p_key
+            and {{ m.flat.status | column('flat') }} is distinct from 'rejected';
+        return 'rejected';
+    end if;
+    v_leaf := {{ m.leaf.sync | column('r_flat') }};
+    delete from {{ S | ident }}.kept as kept
+    where kept.flat_key = p_key::text and (v_leaf is null or kept.leaf_id = v_leaf)
+    returning kept.* into r_kept;
+    v_leaf := coalesce(v_leaf, r_kept.leaf_id, tandem.new_id());
+    select * into r_place from {{ S | ident }}._place(
+{% for level in m.levels %}
+{% for pair, name in level.key_params %}
+        {{ pair | put('r_flat') }},
+{% endfor %}
+{% endfor %}
+        v_leaf
+    );
+    if r_kept.leaf is not null then
+        -- what the flat table cannot hold comes back
+        insert into {{ m.leaf.table | relation(m.schema) }} (
+            {{ m.leaf.id | ident }}, {{ m.leaf.parent | ident }}
+            {%- for pair in m.leaf.pairs %}, {{ pair.hier | ident }}{% endfor %}
+            {%- for name in m.leaf.unmapped %}, {{ name | ident }}{% endfor %}
+
+        )
+        select
+            v_leaf, r_place.{{ m.bottom.name | trusted }}_id
+            {%- for pair in m.leaf.pairs %}, {{ pair | put('r_flat') }}{% endfor %}
+            {%- for name in m.leaf.unmapped %}, {{ name | column('kept') }}{% endfor %}
+
+        from pg_catalog.jsonb_populate_record(
+            null::{{ m.leaf.table | relation(m.schema) }}, r_kept.leaf
+        ) as kept
+        on conflict ({{ m.leaf.id | ident }}) do nothing;
+        v_written := found;
+{% for satellite in m.satellites %}
+        insert into {{ satellite.table | relation(m.schema) }} (
+            {{ satellite.id | ident }}, {{ satellite.parent | ident }}, {{ satellite.effective | ident }}
+            {%- for name, type in satellite.types if name not in (satellite.id, satellite.parent, satellite.effective) %}, {{ name | ident }}{% endfor %}
+
+        )
+        select
+            {{ satellite.id | column('kept') }}, v_leaf, {{ satellite.effective | column('kept') }}
+            {%- for name, type in satellite.types if name not in (satellite.id, satellite.parent, satellite.effective) %}, {{ name | column('kept') }}{% endfor %}
+
+        from pg_catalog.jsonb_populate_recordset(
+            null::{{ satellite.table | relation(m.schema) }}, r_kept.satellites -> {{ satellite.name | literal }}
+        ) as kept
+        on conflict do nothing;
+{% endfor %}
+    end if;
+    insert into {{ m.leaf.table | relation(m.schema) }} (
+        {{ m.leaf.id | ident }}, {{ m.leaf.parent | ident }}
+        {%- for pair in m.leaf.pairs %}, {{ pair.hier | ident }}{% endfor %}
+        {%- if m.leaf.actor %}, {{ m.leaf.actor | ident }}{% endif %}
+
+    )
+    values (
+        v_leaf, r_place.{{ m.bottom.name | trusted }}_id
+        {%- for pair in m.leaf.pairs %}, {{ pair | put('r_flat') }}{% endfor %}
+        {%- if m.leaf.actor %}, session_user{% endif %}
+
+    )
+    on conflict ({{ m.leaf.id | ident }}) do nothing;
+    if found then
+        v_written := true;
+    else
+        update {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+        set {{ m.leaf.parent | ident }} = r_place.{{ m.bottom.name | trusted }}_id
+{%- for pair in m.leaf.pairs %},
+            {{ pair.hier | ident }} = case when {{ pair | differs('r_flat', m.leaf.name) }}
+                then {{ pair | put('r_flat') }} else {{ pair.hier | column(m.leaf.name) }} end
+{%- endfor %}
+{%- if m.leaf.actor %},
+            {{ m.leaf.actor | ident }} = session_user
+{%- endif %}
+
+        where {{ m.leaf.id | column(m.leaf.name) }} = v_leaf
+            and ({{ m.leaf.parent | column(m.leaf.name) }} is distinct from r_place.{{ m.bottom.name | trusted }}_id
+{% for pair in m.leaf.pairs %}
+                or {{ pair | differs('r_flat', m.leaf.name) }}
+{% endfor %}
+            );
+        v_written := v_written or found;
+    end if;
+    update {{ m.flat.table | relation(m.schema) }} as flat
+    set {{ m.flat.status | ident }} = 'active', {{ m.leaf.sync | ident }} = v_leaf
+{%- for level in m.levels %},
+        {{ level.sync | ident }} = r_place.{{ level.name | trusted }}_id
+{%- endfor %}
+
+    where {{ m.flat.key | column('flat') }} = p_key
+        and ({{ m.flat.status | column('flat') }} is distinct from 'active'
+            or {{ m.leaf.sync | column('flat') }} is distinct from v_leaf
+{% for level in m.levels %}
+            or {{ level.sync | column('flat') }} is distinct from r_place.{{ level.name | trusted }}_id
+{% endfor %}
+        );
+    v_written := v_written or found;
+{% for satellite in m.satellites %}
+    v_written := {{ S | ident }}._push_{{ satellite.name | trusted }}(v_leaf) or v_written;
+{% endfor %}
+    if v_was = 'rejected' then
+        perform tandem._resolve({{ m.name | literal }}, p_key::text, 'written correctly');
+    end if;
+    if p_depth = 0 then
+        -- a BEFORE trigger of the application may have stored something else: written back once
+        perform {{ S | ident }}._pull(v_leaf, 1);
+    end if;
+    return case when v_written then 'written' else 'unchanged' end;
+end
+$_push$;
+
+comment on function {{ S | ident }}._push({{ m.flat.key_type | sqltype }}, bigint, integer) is
+'Makes the hierarchy say what one flat row says. Returns written, unchanged, rejected or gone.';

@@ -1,0 +1,79 @@
+{% for satellite in m.satellites %}
+{% set name = '_push_' ~ satellite.name %}
+-- Flat to hierarchy: appends the dated row that makes the flat row's value the one in force. The
+-- leaf's row lock puts writers of both sides in a line; what is read, is read after it.
+create or replace function {{ S | ident }}.{{ name | ident }}(p_leaf uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as ${{ name | trusted }}$
+declare
+    v_now timestamptz;
+    r_flat record;
+    r_row record;
+begin
+    perform from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+    where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
+    for no key update;
+    if not found then
+        return false;
+    end if;
+    v_now := pg_catalog.clock_timestamp();
+    select {% for pair in satellite.pairs %}{{ pair.flat | column('flat') }}{{ ', ' if not loop.last }}{% endfor %}
+
+    into r_flat
+    from {{ m.flat.table | relation(m.schema) }} as flat
+    where {{ m.leaf.sync | column('flat') }} = p_leaf;
+    if not found then
+        return false;
+    end if;
+    select {{ satellite.id | column('s') }} as row_id, s.xmin as row_xmin, {{ satellite.effective | column('s') }} as effective
+    {%- for pair in satellite.pairs %}, {{ pair.hier | column('s') }}{% endfor %}
+
+    into r_row
+    from {{ satellite.table | relation(m.schema) }} as s
+    where {{ satellite.parent | column('s') }} = p_leaf and {{ satellite.effective | column('s') }} <= v_now
+{% for column_name, value in satellite.where %}
+        and {{ column_name | column('s') }} = {{ value | literal }}
+{% endfor %}
+    order by {{ satellite.effective | column('s') }} desc
+    limit 1;
+    if not found then
+        if {{ satellite.lead_pair.flat | column('r_flat') }} is null then
+            return false;
+        end if;
+    elsif not ({{ satellite.lead_pair | differs('r_flat', 'r_row') }}
+{% for pair in satellite.other_pairs %}
+        or ({{ satellite.lead | column('r_row') }} is not null and {{ pair | differs('r_flat', 'r_row') }})
+{% endfor %}
+    ) then
+        return false;
+    elsif r_row.effective >= pg_catalog.transaction_timestamp()
+        and tandem._my_transaction(r_row.row_xmin) then
+        -- a second change in one transaction replaces the first
+        update {{ satellite.table | relation(m.schema) }} as s
+        set {% for pair in satellite.pairs %}{{ pair.hier | ident }} = {{ pair | put('r_flat') }}{{ ', ' if not loop.last }}{% endfor %}
+
+        where {{ satellite.id | column('s') }} = r_row.row_id;
+        return true;
+    else
+        v_now := greatest(v_now, r_row.effective + interval '1 microsecond');
+    end if;
+    insert into {{ satellite.table | relation(m.schema) }} (
+        {{ satellite.id | ident }}, {{ satellite.parent | ident }}, {{ satellite.effective | ident }}
+        {%- for pair in satellite.pairs %}, {{ pair.hier | ident }}{% endfor %}
+        {%- for column_name, value in satellite.where %}, {{ column_name | ident }}{% endfor %}
+
+    )
+    values (
+        tandem.new_id(), p_leaf, v_now
+        {%- for pair in satellite.pairs %}, {{ pair | put('r_flat') }}{% endfor %}
+        {%- for column_name, value in satellite.where %}, {{ value | literal }}{% endfor %}
+
+    );
+    return true;
+end
+${{ name | trusted }}$;
+
+comment on function {{ S | ident }}.{{ name | ident }}(uuid) is
+'Makes the flat row''s value the one in force of its leaf; true where that took a write.';
+{% endfor %}

@@ -1,0 +1,31 @@
+create or replace function tandem.analyze(p_mapping text)
+returns table (
+    severity text, finding text, subject text, count bigint, sample text, cure text
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $analyze$
+declare
+    v_schema text := 'tandem_' || (tandem._mapping_of(p_mapping)).name;
+begin
+    return query execute pg_catalog.format('select a.* from %I.analyze_schema() as a', v_schema);
+    if exists (
+        select from pg_catalog.pg_settings as s
+        where s.name = 'session_replication_role' and s.setting = 'replica'
+    ) then
+        return query select 'warning', 'session_replication_role is replica', 'this session', 1::bigint,
+            null::text, 'The sync triggers do not fire in such sessions; drift shows what they missed.';
+    end if;
+    begin
+        return query execute pg_catalog.format('select a.* from %I.analyze_data() as a', v_schema);
+    exception when undefined_column then
+        -- analyze_schema has said which column is absent
+        null;
+    end;
+end
+$analyze$;
+
+comment on function tandem.analyze(text) is
+'What stands in the way, what will be rejected, what the rows stand for: a row per finding, severity '
+'blocker, warning or note, with a cure. Reads only. Operators may call it. '
+'Example: select * from tandem.analyze(''products'');';

@@ -1,0 +1,185 @@
+-- What the catalog says about the mapping's tables. A blocker stops prepare.
+create or replace function {{ S | ident }}.analyze_schema()
+returns table (
+    severity text, finding text, subject text, occurrences bigint, sample text, cure text
+)
+language plpgsql stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $analyze_schema$
+declare
+    v_flat regclass := pg_catalog.to_regclass({{ m.flat.table | relation(m.schema) | literal }});
+    v_columns jsonb := {{ m.table_columns | json | literal }};
+    v_bypass boolean := (select r.rolsuper or r.rolbypassrls from pg_catalog.pg_roles as r where r.rolname = current_user);
+begin
+    if v_flat is null then
+        return query select 'blocker', 'the flat table does not exist', {{ m.flat.table | relation(m.schema) | literal }}, 1::bigint,
+            null::text, 'Check schema and table in the mapping; names are exact.';
+        return;
+    end if;
+    return query
+    with wanted as (
+        select
+            t.key as relation, pg_catalog.to_regclass(t.key) as oid, c.key as column_name,
+            pg_catalog.replace(pg_catalog.replace(c.value, 'varchar', 'character varying'), 'char(', 'character(') as type_name
+        from pg_catalog.jsonb_each(v_columns) as t
+        cross join lateral pg_catalog.jsonb_each_text(t.value) as c
+    ),
+
+    relations as (
+        select distinct wanted.relation, wanted.oid from wanted where wanted.oid is not null
+    ),
+
+    keys (relation, columns) as (
+        values
+{% for level in m.levels %}
+        ({{ level.table | relation(m.schema) | literal }}, array[{% if level.parent %}{{ level.parent | literal }}, {% endif %}
+{% for pair in level.key_pairs %}{{ pair.hier | literal }}{{ ', ' if not loop.last }}{% endfor %}]),
+{% endfor %}
+{% for satellite in m.satellites %}
+        ({{ satellite.table | relation(m.schema) | literal }}, array[{{ satellite.parent | literal }}, {{ satellite.effective | literal }}
+{%- for name, value in satellite.where %}, {{ name | literal }}{% endfor %}]),
+{% endfor %}
+        ({{ m.leaf.table | relation(m.schema) | literal }}, array[{{ m.leaf.id | literal }}]),
+        ({{ m.flat.table | relation(m.schema) | literal }}, array[{{ m.flat.key | literal }}])
+    )
+
+    select 'blocker', 'not owned by the role that deployed', r.relation, 1::bigint,
+        'owner is ' || pg_catalog.pg_get_userbyid(c.relowner),
+        pg_catalog.format('Deploy as the owner, or: alter table %s owner to %I;', r.relation, current_user)
+    from relations as r
+    join pg_catalog.pg_class as c on c.oid = r.oid
+    where not pg_catalog.pg_has_role(c.relowner, 'usage')
+    union all
+    select 'blocker', 'not an ordinary table', r.relation, 1,
+        case c.relkind when 'p' then 'partitioned' when 'v' then 'a view' when 'f' then 'foreign' else c.relkind::text end,
+        'Partitioned tables are not supported: ids must be unique over all partitions.'
+    from relations as r
+    join pg_catalog.pg_class as c on c.oid = r.oid
+    where c.relkind <> 'r'
+    union all
+    select 'blocker', 'has inheritance children or parents', r.relation, count(*),
+        min(coalesce(nullif(i.inhrelid, r.oid), i.inhparent)::regclass::text), 'Rows in children fire no triggers of the parent. Move them into one table.'
+    from relations as r
+    join pg_catalog.pg_inherits as i on r.oid in (i.inhparent, i.inhrelid)
+    group by r.relation
+    union all
+    select 'blocker', 'a mapped column is absent', w.relation, count(*),
+        pg_catalog.string_agg(w.column_name, ', '), 'Correct the mapping, or add the column.'
+    from wanted as w
+    left join pg_catalog.pg_attribute as a
+        on a.attrelid = w.oid and a.attname = w.column_name and not a.attisdropped
+    where w.oid is not null and a.attname is null
+    group by w.relation
+    union all
+    select 'warning', 'a column has another type than the mapping says', w.relation || '.' || w.column_name, 1,
+        pg_catalog.format_type(a.atttypid, a.atttypmod) || ' instead of ' || w.type_name,
+        'Correct the types in the mapping, then deploy again.'
+    from wanted as w
+    join pg_catalog.pg_attribute as a on a.attrelid = w.oid and a.attname = w.column_name and not a.attisdropped
+    where pg_catalog.format_type(a.atttypid, a.atttypmod) <> w.type_name
+        and pg_catalog.to_regtype(w.type_name) is distinct from a.atttypid
+    union all
+    select 'blocker', 'a key is not unique', k.relation, 1, pg_catalog.array_to_string(k.columns, ', '),
+        pg_catalog.format('create unique index concurrently on %s (%s);', k.relation, (
+            select pg_catalog.string_agg(pg_catalog.quote_ident(x), ', ') from unnest(k.columns) as x))
+    from keys as k
+    join relations as r on r.relation = k.relation
+    where not exists (
+        select
+        from pg_catalog.pg_index as i
+        where i.indrelid = r.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
+            and (
+                select pg_catalog.array_agg(a.attname::text order by a.attname)
+                from unnest(i.indkey::smallint[]) with ordinality as u (number, position)
+                join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.attnum = u.number
+                where u.position <= i.indnkeyatts
+            ) = (select pg_catalog.array_agg(x order by x) from unnest(k.columns) as x)
+    )
+    union all
+    select 'blocker', 'an unmapped column is NOT NULL and has no default', r.relation, count(*),
+        pg_catalog.string_agg(a.attname, ', '), 'Map it, give it a default, or drop its NOT NULL.'
+    from relations as r
+    join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+    where a.attnotnull and not a.atthasdef and a.attidentity = ''
+        and not exists (
+            select from (values
+                ({{ m.flat.table | relation(m.schema) | literal }}, {{ m.flat.key | literal }}){% for level in m.chain %},
+                ({{ level.table | relation(m.schema) | literal }}, {{ level.id | literal }}){% if level.parent %},
+                ({{ level.table | relation(m.schema) | literal }}, {{ level.parent | literal }}){% endif %}{% for pair in level.pairs %},
+                ({{ level.table | relation(m.schema) | literal }}, {{ pair.hier | literal }}),
+                ({{ m.flat.table | relation(m.schema) | literal }}, {{ pair.flat | literal }}){% endfor %}{% endfor %}{% for satellite in m.satellites %},
+                ({{ satellite.table | relation(m.schema) | literal }}, {{ satellite.id | literal }}),
+                ({{ satellite.table | relation(m.schema) | literal }}, {{ satellite.parent | literal }}),
+                ({{ satellite.table | relation(m.schema) | literal }}, {{ satellite.effective | literal }}){% for pair in satellite.pairs %},
+                ({{ satellite.table | relation(m.schema) | literal }}, {{ pair.hier | literal }}),
+                ({{ m.flat.table | relation(m.schema) | literal }}, {{ pair.flat | literal }}){% endfor %}{% endfor %}
+
+            ) as known (relation, column_name)
+            where known.relation = r.relation and known.column_name = a.attname
+        )
+    group by r.relation
+{% if not m.flat.new_key %}
+    union all
+    select 'blocker', 'the flat key has no default', {{ m.flat.table | relation(m.schema) | literal }}, 1, {{ m.flat.key | literal }},
+        'New leaves need a flat row: name a function in [flat] new_key, or give the key a default.'
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = v_flat and a.attname = {{ m.flat.key | literal }} and not a.atthasdef and a.attidentity = ''
+{% endif %}
+    union all
+    select 'blocker', 'row level security is forced on the deploying role', r.relation, 1, null,
+        pg_catalog.format('create policy tandem_all on %s for all to %I using (true) with check (true);', r.relation, current_user)
+    from relations as r
+    join pg_catalog.pg_class as c on c.oid = r.oid
+    where c.relrowsecurity and c.relforcerowsecurity and not v_bypass
+        and not exists (
+            select from pg_catalog.pg_policy as p
+            where p.polrelid = r.oid and p.polpermissive and p.polcmd = '*'
+                and (0 = any (p.polroles) or current_user::regrole::oid = any (p.polroles))
+                and pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true'
+        )
+    union all
+    select 'note', 'triggers of your own fire during the migration and on synced rows', r.relation, count(*),
+        pg_catalog.string_agg(t.tgname, ', '), 'Look whether that is wanted; each is a test case.'
+    from relations as r
+    join pg_catalog.pg_trigger as t on t.tgrelid = r.oid
+    where not t.tgisinternal and t.tgname not like 'tandem\_%' and t.tgenabled <> 'D'
+    group by r.relation
+    union all
+    select 'warning', 'rewrite rules', r.relation, count(*), pg_catalog.string_agg(w.rulename, ', '),
+        'Rules rewrite statements before triggers see them. Replace them by triggers.'
+    from relations as r
+    join pg_catalog.pg_rewrite as w on w.ev_class = r.oid
+    group by r.relation
+    union all
+    select 'warning', 'foreign keys of other tables into the hierarchy', r.relation, count(*),
+        pg_catalog.string_agg(f.conrelid::regclass::text, ', '),
+        'An old program''s DELETE can fail with 23503. Consider ON DELETE CASCADE or SET NULL.'
+    from relations as r
+    join pg_catalog.pg_constraint as f on f.confrelid = r.oid and f.contype = 'f'
+    where f.conrelid <> all (select o.oid from relations as o) and r.oid <> v_flat
+    group by r.relation
+    union all
+    select 'note', 'is published for logical replication', r.relation, count(*), pg_catalog.string_agg(p.pubname, ', '),
+        'Publish the whole mapping or none of it; subscribers do not fire the sync triggers.'
+    from relations as r
+    join pg_catalog.pg_publication_tables as p
+        on pg_catalog.to_regclass(pg_catalog.format('%I.%I', p.schemaname, p.tablename)) = r.oid
+    group by r.relation
+    union all
+    select 'warning', 'no backup is known to pgtandem', {{ m.flat.table | relation(m.schema) | literal }}, 1, null,
+        {{ ('pg_dump --format=custom --table=' ~ (m.flat.table | relation(m.schema))) | literal }}
+    union all
+    select 'note', 'COPY without a column list, and INSERT INTO x SELECT * FROM it, meet five more columns',
+        {{ m.flat.table | relation(m.schema) | literal }}, 1, null, 'Name the columns in such statements before prepare.'
+    union all
+    select 'note', 'a prepared SELECT * of an open session fails once with 0A000 after prepare',
+        {{ m.flat.table | relation(m.schema) | literal }}, 1, null, 'Drivers prepare again; a pooler may need a reconnect.'
+    union all
+    select 'note', 'REPEATABLE READ and SERIALIZABLE writers can meet 40001 during the migration',
+        {{ m.flat.table | relation(m.schema) | literal }}, 1, null, 'They retry such a transaction already, or should.';
+end
+$analyze_schema$;
+
+comment on function {{ S | ident }}.analyze_schema() is
+'Findings of the catalog; tandem.analyze(mapping) and prepare read it.';

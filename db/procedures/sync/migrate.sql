@@ -1,0 +1,38 @@
+create or replace procedure tandem.migrate(
+    p_mapping text,
+    p_batch_rows integer default null,
+    p_target_ms integer default 50,
+    p_pause_ms integer default 0,
+    p_max_batches integer default null,
+    p_dry_run boolean default false,
+    p_one_transaction boolean default false,
+    p_on_reject text default 'continue',
+    p_from text default null,
+    p_to text default null
+)
+language plpgsql
+as $migrate$
+begin
+    set local search_path = pg_catalog, pg_temp;
+    perform tandem._check_argument('p_on_reject', p_on_reject, array['continue', 'stop']);
+    perform tandem._check_range('p_batch_rows', p_batch_rows, 1, 100000);
+    perform tandem._check_range('p_target_ms', p_target_ms, 1, 60000);
+    perform tandem._check_range('p_pause_ms', p_pause_ms, 0, 3600000);
+    perform tandem._check_range('p_max_batches', p_max_batches, 1, 2147483647);
+    call tandem._run('migrate', p_mapping, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+        'batch_rows', p_batch_rows, 'target_ms', p_target_ms, 'pause_ms', p_pause_ms,
+        'max_batches', p_max_batches, 'dry_run', p_dry_run, 'one_transaction', p_one_transaction,
+        'on_reject', p_on_reject, 'from', p_from, 'to', p_to
+    )));
+end
+$migrate$;
+
+comment on procedure tandem.migrate(
+    text, integer, integer, integer, integer, boolean, boolean, text, text, text
+) is
+'Switches the sync on, waits out older writers, moves the rows batch by batch and validates. '
+'Interrupted, the same CALL goes on. p_batch_rows: rows a batch (adapted to p_target_ms, in '
+'milliseconds, when NULL); p_pause_ms: rest between batches; p_max_batches: then pause; p_dry_run: '
+'each batch is done and rolled back; p_one_transaction: all or nothing, for a maintenance window; '
+'p_on_reject: continue or stop; p_from, p_to: a range of keys, as text. Operators may call it, alone '
+'and with autocommit. Example: call tandem.migrate(''products'');';

@@ -1,0 +1,54 @@
+-- One statement of prepare: the first that is missing. Tables that are there are adopted.
+create or replace function {{ S | ident }}.prepare_step(p_run bigint, p_rows integer, p_failure jsonb)
+returns tandem.step_result
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $prepare_step$
+declare
+    r_missing record;
+    r_finding record;
+    r_result tandem.step_result;
+begin
+    r_result := row(false, '{}', 0, 0, 0, 0, null, null);
+    if (select r.cursor = '{}' from tandem.run as r where r.run_id = p_run) then
+        select * into r_finding from {{ S | ident }}.analyze_schema() as a where a.severity = 'blocker' limit 1;
+        if found then
+            raise exception 'prepare of {{ m.name | trusted }} is blocked: %', r_finding.finding
+            using errcode = 'TD004',
+                detail = pg_catalog.format('%s: %s', r_finding.subject, coalesce(r_finding.sample, '')),
+                hint = r_finding.cure;
+        end if;
+        r_result.cursor := '{"stage": "make"}';
+        return r_result;
+    end if;
+    r_result.cursor := '{"stage": "make"}';
+    select * into r_missing from tandem._missing({{ m.name | literal }}) as x where x.run_by = 'procedure' limit 1;
+    if found then
+        if r_missing.fault <> 'absent' then
+            raise exception '% % of % %', r_missing.kind, r_missing.object, r_missing.relation, r_missing.fault
+            using errcode = 'TD004',
+                detail = 'prepare only adds what is absent; it changes and drops nothing of yours.',
+                hint = pg_catalog.format('Rename or drop it by hand, or change the mapping. To be made: %s', r_missing.statement);
+        end if;
+        execute r_missing.statement;
+        r_result.message := pg_catalog.format('%s %s on %s made', r_missing.kind, r_missing.object, r_missing.relation);
+        return r_result;
+    end if;
+    if (tandem._mapping_of({{ m.name | literal }})).phase = 'deployed' then
+        perform tandem._set_phase({{ m.name | literal }}, 'prepared');
+    end if;
+    for r_missing in
+        select * from tandem._missing({{ m.name | literal }}) as x where x.run_by <> 'procedure'
+    loop
+        raise notice 'left to do, outside a transaction: %;', pg_catalog.regexp_replace(
+            r_missing.statement, ' index ', ' index concurrently ');
+    end loop;
+    r_result.done := true;
+    r_result.message := 'prepared';
+    return r_result;
+end
+$prepare_step$;
+
+comment on function {{ S | ident }}.prepare_step(bigint, integer, jsonb) is
+'One statement of tandem.prepare; does not commit. Called by the loop. Admins may execute it.';

@@ -1,0 +1,17 @@
+create or replace function tandem.show(p_mapping text, p_key text)
+returns table (
+    level text, column_name text, flat_value text, hierarchy_value text, equal boolean
+)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $show$
+begin
+    perform tandem._require_phase(p_mapping, 'show', array['prepared', 'syncing', 'migrated']);
+    return query execute pg_catalog.format('select s.* from %I.show($1) as s', 'tandem_' || p_mapping)
+    using p_key;
+end
+$show$;
+
+comment on function tandem.show(text, text) is
+'One flat row and its chain of levels side by side, from either key as text. Operators may call it. '
+'Example: select * from tandem.show(''products'', ''1'');';

@@ -1,0 +1,26 @@
+-- The feature switches. ALTER TABLE waits until older writers of the table have ended, which a
+-- settings row would not. All triggers of a direction on a table change in one transaction.
+create or replace function {{ S | ident }}.switch(p_relation text, p_direction text, p_enabled boolean)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $switch$
+declare
+    v_trigger text;
+begin
+    for v_trigger in
+        select t.trigger_name from {{ S | ident }}.switches() as t
+        where t.relation = p_relation and t.direction = p_direction
+        order by t.trigger_name
+    loop
+        execute pg_catalog.format(
+            'alter table %s %s trigger %I', p_relation,
+            case when p_enabled then 'enable' else 'disable' end, v_trigger
+        );
+    end loop;
+end
+$switch$;
+
+comment on function {{ S | ident }}.switch(text, text, boolean) is
+'Enables or disables the triggers of one direction (or the log) on one table.';

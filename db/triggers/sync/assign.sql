@@ -1,0 +1,61 @@
+{% from 'procedures/sync/macros.jinja' import not_echo %}
+{% macro trigger() %}
+create trigger tandem_10_assign before insert on {{ m.flat.table | relation(m.schema) }}
+for each row when ({{ not_echo() }})
+execute function {{ S | ident }}.assign()
+{%- endmacro %}
+-- BEFORE INSERT on the flat table: only assigns. It writes nothing elsewhere, because the row may
+-- still vanish (ON CONFLICT DO NOTHING). What the client sent in the sync columns is ignored.
+create or replace function {{ S | ident }}.assign() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $assign$
+declare
+    v_fault text := {{ S | ident }}._fault(
+        {% for pair in m.pairs %}{{ pair.flat | column('new') }}{{ ', ' if not loop.last }}{% endfor %}
+
+    );
+begin
+{% for level in m.chain %}
+    {{ level.sync | column('new') }} := null;
+{% endfor %}
+    if v_fault is not null then
+        perform {{ S | ident }}._refuse(v_fault, {{ m.flat.key | column('new') }}::text);
+        {{ m.flat.status | column('new') }} := 'rejected';
+        return new;
+    end if;
+    {{ m.flat.status | column('new') }} := 'active';
+    select kept.leaf_id into {{ m.leaf.sync | column('new') }}
+    from {{ S | ident }}.kept as kept
+    where kept.flat_key = {{ m.flat.key | column('new') }}::text;
+    if found then
+        -- The AFTER trigger brings back what was kept, the slow way: no parents are assigned here.
+        return new;
+    end if;
+    {{ m.leaf.sync | column('new') }} := tandem.new_id();
+{% for level in m.levels %}
+    select {{ level.id | column(level.name) }} into {{ level.sync | column('new') }}
+    from {{ level.table | relation(m.schema) }} as {{ level.name | ident }}
+    where {% if level.parent %}{{ level.parent | column(level.name) }} = {{ m.levels[loop.index0 - 1].sync | column('new') }}
+        and {% endif %}
+{% for pair in level.key_pairs %}
+{{ pair.hier | column(level.name) }} = {{ pair | put('new') }}
+{%- if not loop.last %}
+
+        and {% endif %}
+{% endfor %}
+
+    for key share;
+{% if not loop.last %}
+    if not found then
+        return new;
+    end if;
+{% endif %}
+{% endfor %}
+    return new;
+end
+$assign$;
+
+comment on function {{ S | ident }}.assign() is
+'Trigger function: gives a new flat row its ids, those of parents that exist; nothing is written.';

@@ -1,0 +1,104 @@
+{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done %}
+{% macro trigger() %}
+create trigger tandem_21_update after update on {{ m.flat.table | relation(m.schema) }}
+for each row when ((
+{% for pair in m.pairs %}
+    {{ pair | flat_changed }} or
+{% endfor %}
+    {{ m.flat.key | changed(m.flat.key_type) }}
+) and {{ not_echo() }})
+execute function {{ S | ident }}.flat_update()
+{%- endmacro %}
+-- AFTER UPDATE on the flat table. Only columns that the statement changed are propagated, only
+-- where the other side differs, and with the value that the row has now.
+create or replace function {{ S | ident }}.flat_update() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $flat_update$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+{% for pair in m.leaf.pairs %}
+    v_changed_{{ loop.index | literal }} boolean := {{ pair | flat_changed }};  -- {{ pair.flat | ident }}
+{% endfor %}
+    r_leaf record;
+begin
+    {{ count_call(S, 'f2h') }}
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    if {{ m.flat.key | changed(m.flat.key_type) }} then
+        -- identity follows the row
+        update tandem.rejected_row as r
+        set row_key = {{ m.flat.key | column('new') }}::text
+        where r.mapping = {{ m.name | literal }} and r.side = 'flat' and r.resolved_at is null
+            and r.row_key = {{ m.flat.key | column('old') }}::text;
+    end if;
+    if {{ m.leaf.sync | column('new') }} is null or {{ m.flat.status | column('new') }} is distinct from 'active'
+        or {{ S | ident }}._fault(
+            {% for pair in m.pairs %}{{ pair.flat | column('new') }}{{ ', ' if not loop.last }}{% endfor %}
+
+        ) is not null
+{% for level in m.levels %}
+{% for pair in level.key_pairs %}
+        or {{ pair | flat_changed }}
+{% endfor %}
+{% endfor %}
+    then
+        -- not migrated yet, rejected, or moved to another parent
+        perform {{ S | ident }}._push({{ m.flat.key | column('new') }});
+    else
+{% if m.leaf.pairs %}
+        if {% for pair in m.leaf.pairs %}v_changed_{{ loop.index | literal }}{{ ' or ' if not loop.last }}{% endfor %} then
+            update {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+            set
+{% for pair in m.leaf.pairs %}
+                {{ pair.hier | ident }} = case when v_changed_{{ loop.index | literal }} and {{ pair | differs('flat', m.leaf.name) }}
+                    then {{ pair | put('flat') }} else {{ pair.hier | column(m.leaf.name) }} end
+                    {{- ',' if not loop.last or m.leaf.actor }}
+{% endfor %}
+{% if m.leaf.actor %}
+                {{ m.leaf.actor | ident }} = session_user
+{% endif %}
+            from {{ m.flat.table | relation(m.schema) }} as flat
+            where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.sync | column('new') }}
+                and {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('new') }}
+                and ({% for pair in m.leaf.pairs %}
+(v_changed_{{ loop.index | literal }} and {{ pair | differs('flat', m.leaf.name) }})
+                    {%- if not loop.last %}
+
+                    or {% endif %}
+{% endfor %})
+            returning {% for pair in m.leaf.pairs %}{{ pair.hier | column(m.leaf.name) }}{{ ', ' if not loop.last }}{% endfor %}
+
+            into r_leaf;
+            if found then
+                if {% for pair in m.leaf.pairs %}(v_changed_{{ loop.index | literal }} and {{ pair | differs('new', 'r_leaf') }}){{ '
+                    or ' if not loop.last }}{% endfor %} then
+                    perform {{ S | ident }}._pull({{ m.leaf.sync | column('new') }});
+                end if;
+            elsif not exists (
+                select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+                where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('new') }}
+            ) then
+                perform {{ S | ident }}._push({{ m.flat.key | column('new') }});
+            end if;
+        end if;
+{% endif %}
+{% for satellite in m.satellites %}
+        if {% for pair in satellite.pairs %}{{ pair | flat_changed }}{{ ' or ' if not loop.last }}{% endfor %} then
+            perform {{ S | ident }}._push_{{ satellite.name | trusted }}({{ m.leaf.sync | column('new') }});
+        end if;
+{% endfor %}
+    end if;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    {{ count_done(S, 'f2h') }}
+    return null;
+end
+$flat_update$;
+
+comment on function {{ S | ident }}.flat_update() is
+'Trigger function: what changed in a flat row changes in the hierarchy, and nothing else.';

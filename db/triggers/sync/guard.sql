@@ -1,0 +1,29 @@
+{% from 'procedures/sync/macros.jinja' import not_echo %}
+{% macro trigger() %}
+create trigger tandem_11_guard before update on {{ m.flat.table | relation(m.schema) }}
+for each row when ((
+    {{ m.flat.status | changed('text') }}
+{% for level in m.chain %}
+    or {{ level.sync | changed('uuid') }}
+{% endfor %}
+) and {{ not_echo() }})
+execute function {{ S | ident }}.guard()
+{%- endmacro %}
+-- BEFORE UPDATE on the flat table: the sync columns are tandem's. What a client writes there is
+-- ignored, as an ORM may send back all columns of a row that it read long ago.
+create or replace function {{ S | ident }}.guard() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $guard$
+begin
+    {{ m.flat.status | column('new') }} := {{ m.flat.status | column('old') }};
+{% for level in m.chain %}
+    {{ level.sync | column('new') }} := {{ level.sync | column('old') }};
+{% endfor %}
+    return new;
+end
+$guard$;
+
+comment on function {{ S | ident }}.guard() is
+'Trigger function: what a client writes into the sync columns is ignored.';

@@ -1,0 +1,35 @@
+{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done %}
+{% macro trigger() %}
+create trigger tandem_22_delete after delete on {{ m.leaf.table | relation(m.schema) }}
+for each row when ({{ not_echo() }})
+execute function {{ S | ident }}.leaf_delete()
+{%- endmacro %}
+create or replace function {{ S | ident }}.leaf_delete() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $leaf_delete$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+begin
+    {{ count_call(S, 'h2f') }}
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    delete from {{ m.flat.table | relation(m.schema) }} as flat
+    where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('old') }}
+        and not exists (
+            select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+            where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.id | column('old') }}
+        );
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    {{ count_done(S, 'h2f') }}
+    return null;
+end
+$leaf_delete$;
+
+comment on function {{ S | ident }}.leaf_delete() is
+'Trigger function: a deleted leaf takes its flat row along.';

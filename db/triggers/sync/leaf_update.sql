@@ -1,0 +1,86 @@
+{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done, unfit with context %}
+{% macro trigger() %}
+create trigger tandem_21_update after update on {{ m.leaf.table | relation(m.schema) }}
+for each row when ((
+{% for pair in m.leaf.pairs %}
+    {{ pair | hier_changed }} or
+{% endfor %}
+    {{ m.leaf.id | changed('uuid') }} or
+    {{ m.leaf.parent | changed('uuid') }}
+) and {{ not_echo() }})
+execute function {{ S | ident }}.leaf_update()
+{%- endmacro %}
+-- AFTER UPDATE on the leaf table: the changed columns, where the flat row differs.
+create or replace function {{ S | ident }}.leaf_update() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $leaf_update$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+    v_found boolean;
+{% for pair in m.leaf.pairs %}
+    v_changed_{{ loop.index | literal }} boolean := {{ pair | hier_changed }};  -- {{ pair.hier | ident }}
+{% endfor %}
+    r_flat record;
+begin
+    {{ count_call(S, 'h2f') }}
+    {{ unfit(m, m.leaf, m.leaf.pairs, unfit_tests) | trusted }}
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    if {{ m.leaf.id | changed('uuid') }} then
+        -- identity follows the row
+        update {{ m.flat.table | relation(m.schema) }} as flat
+        set {{ m.leaf.sync | ident }} = {{ m.leaf.id | column('new') }}
+        where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('old') }};
+    end if;
+    if {{ m.leaf.parent | changed('uuid') }} then
+        perform {{ S | ident }}._pull({{ m.leaf.id | column('new') }});
+    else
+{% if m.leaf.pairs %}
+        update {{ m.flat.table | relation(m.schema) }} as flat
+        set
+{% for pair in m.leaf.pairs %}
+            {{ pair.flat | ident }} = case when v_changed_{{ loop.index | literal }} and {{ pair | differs('flat', m.leaf.name) }}
+                then {{ pair | get(m.leaf.name) }} else {{ pair.flat | column('flat') }} end
+                {{- ',' if not loop.last or m.flat.touch }}
+{% endfor %}
+{% if m.flat.touch %}
+            {{ m.flat.touch | ident }} = pg_catalog.clock_timestamp()
+{% endif %}
+        from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+        where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.id | column('new') }}
+            and {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('new') }}
+            and ({% for pair in m.leaf.pairs %}
+(v_changed_{{ loop.index | literal }} and {{ pair | differs('flat', m.leaf.name) }})
+                {%- if not loop.last %}
+
+                or {% endif %}
+{% endfor %})
+        returning flat.* into r_flat;
+        v_found := found;
+        if v_found and ({{ m.flat.status | column('r_flat') }} = 'rejected'
+{% for pair in m.leaf.pairs %}
+            or (v_changed_{{ loop.index | literal }} and {{ pair | differs('r_flat', 'new') }})
+{% endfor %}
+        ) then
+            perform {{ S | ident }}._push({{ m.flat.key | column('r_flat') }}, null, 1);
+        end if;
+{% endif %}
+{% for satellite in m.satellites %}
+        -- a due row comes into force with any write of its leaf
+        perform {{ S | ident }}._pull_{{ satellite.name | trusted }}({{ m.leaf.id | column('new') }});
+{% endfor %}
+    end if;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    {{ count_done(S, 'h2f') }}
+    return null;
+end
+$leaf_update$;
+
+comment on function {{ S | ident }}.leaf_update() is
+'Trigger function: what changed in a leaf changes in its flat row, and nothing else.';

@@ -1,0 +1,33 @@
+{% macro trigger(table) %}
+create trigger tandem_90_log after insert or update or delete on {{ table | relation(m.schema) }}
+for each row execute function {{ S | ident }}.log()
+{%- endmacro %}
+-- The log of sync operations; the trigger is disabled until tandem.set_sync(mapping, 'log', true).
+create or replace function {{ S | ident }}.log() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $log$
+declare
+    v_row jsonb := case when tg_op = 'DELETE' then pg_catalog.to_jsonb(old) else pg_catalog.to_jsonb(new) end;
+begin
+    insert into tandem.sync_log (mapping, table_name, operation, row_key, by_sync)
+    values (
+        {{ m.name | literal }}, tg_table_name, pg_catalog.lower(tg_op),
+        case tg_table_name
+            when {{ m.flat.table | literal }} then v_row ->> {{ m.flat.key | literal }}
+{% for level in m.chain %}
+            when {{ level.table | literal }} then v_row ->> {{ level.id | literal }}
+{% endfor %}
+{% for satellite in m.satellites %}
+            when {{ satellite.table | literal }} then v_row ->> {{ satellite.id | literal }}
+{% endfor %}
+        end,
+        pg_catalog.pg_trigger_depth() > 1
+    );
+    return null;
+end
+$log$;
+
+comment on function {{ S | ident }}.log() is
+'Trigger function: notes an operation in tandem.sync_log.';

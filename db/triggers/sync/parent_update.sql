@@ -1,0 +1,163 @@
+{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done, unfit with context %}
+{% macro trigger(level) %}
+create trigger tandem_21_update after update on {{ level.table | relation(m.schema) }}
+for each row when ((
+{% for pair in level.pairs %}
+    {{ pair | hier_changed }} or
+{% endfor %}
+{% if level.parent %}
+    {{ level.parent | changed('uuid') }} or
+{% endif %}
+    {{ level.id | changed('uuid') }}
+) and {{ not_echo() }})
+execute function {{ S | ident }}.{{ (level.name ~ '_update') | ident }}()
+{%- endmacro %}
+{% for level in m.levels %}
+{% set depth = loop.index0 %}
+{% set name = level.name ~ '_update' %}
+-- AFTER UPDATE on {{ level.table | ident }}: a rename or a move reaches all flat rows below it. They are found by their own
+-- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
+create or replace function {{ S | ident }}.{{ name | ident }}() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as ${{ name | trusted }}$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+    v_key {{ m.flat.key_type | sqltype }};
+begin
+    {{ count_call(S, 'h2f') }}
+    if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        raise exception 'a row of {{ level.table | ident }} can be renamed or moved in READ COMMITTED only'
+        using errcode = 'TD043',
+            detail = pg_catalog.format(
+                'Row %s. Flat rows that were added below it after this transaction''s snapshot '
+                'would keep the old value.', {{ level.id | column('old') }}),
+            hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this change.';
+    end if;
+    {{ unfit(m, level, level.pairs, unfit_tests) | trusted }}
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    if {{ level.id | changed('uuid') }} then
+        update {{ m.flat.table | relation(m.schema) }} as flat
+        set {{ level.sync | ident }} = {{ level.id | column('new') }}
+        where {{ level.sync | column('flat') }} = {{ level.id | column('old') }};
+    end if;
+{% if level.parent %}
+    if {{ level.parent | changed('uuid') }} then
+        perform {{ S | ident }}._lock_above_{{ level.name | trusted }}({{ level.id | column('new') }});
+    end if;
+{% endif %}
+    update {{ m.flat.table | relation(m.schema) }} as flat
+    set
+{% for pair in level.pairs %}
+        {{ pair.flat | ident }} = case when {{ pair | differs('flat', level.name) }}
+            then {{ pair | get(level.name) }} else {{ pair.flat | column('flat') }} end
+            {{- ',' if not loop.last or m.flat.touch }}
+{% endfor %}
+{% if m.flat.touch %}
+        {{ m.flat.touch | ident }} = pg_catalog.clock_timestamp()
+{% endif %}
+    from {{ level.table | relation(m.schema) }} as {{ level.name | ident }}
+    where {{ level.id | column(level.name) }} = {{ level.id | column('new') }}
+        and {{ level.sync | column('flat') }} = {{ level.id | column('new') }}
+        and ({% for pair in level.pairs %}
+{{ pair | differs('flat', level.name) }}{{ '
+            or ' if not loop.last }}
+{%- endfor %});
+{% if level.parent %}
+    if {{ level.parent | changed('uuid') }} then
+        update {{ m.flat.table | relation(m.schema) }} as flat
+        set
+{% for other in m.levels[:depth] %}
+            {{ other.sync | ident }} = {{ other.id | column(other.name) }}{{ ',' if not loop.last or other.pairs }}
+{% set last = loop.last %}
+{% for pair in other.pairs %}
+            {{ pair.flat | ident }} = case when {{ pair | differs('flat', other.name) }}
+                then {{ pair | get(other.name) }} else {{ pair.flat | column('flat') }} end
+                {{- ',' if not (loop.last and last) or m.flat.touch }}
+{% endfor %}
+{% endfor %}
+{% if m.flat.touch %}
+            {{ m.flat.touch | ident }} = pg_catalog.clock_timestamp()
+{% endif %}
+        from {{ level.table | relation(m.schema) }} as {{ level.name | ident }}
+{% for other in m.levels[:depth] | reverse %}
+{% set below = m.levels[depth - loop.index0] %}
+        join {{ other.table | relation(m.schema) }} as {{ other.name | ident }} on {{ other.id | column(other.name) }} = {{ below.parent | column(below.name) }}
+{% endfor %}
+        where {{ level.id | column(level.name) }} = {{ level.id | column('new') }}
+            and {{ level.sync | column('flat') }} = {{ level.id | column('new') }};
+    end if;
+{% endif %}
+    -- rejected rows may be in order again
+    for v_key in
+        select {{ m.flat.key | column('flat') }} from {{ m.flat.table | relation(m.schema) }} as flat
+        where {{ level.sync | column('flat') }} = {{ level.id | column('new') }} and {{ m.flat.status | column('flat') }} = 'rejected'
+    loop
+        perform {{ S | ident }}._push(v_key, null, 1);
+    end loop;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    {{ count_done(S, 'h2f') }}
+    return null;
+end
+${{ name | trusted }}$;
+
+comment on function {{ S | ident }}.{{ name | ident }}() is
+'Trigger function: a renamed or moved row of this level changes all flat rows below it.';
+{% if level.parent %}
+
+-- Locks the ancestors of a row that was moved, top down, before they are read.
+create or replace function {{ S | ident }}._lock_above_{{ level.name | trusted }}(p_id uuid) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_lock_above_{{ level.name | trusted }}$
+declare
+{% for other in m.levels[:depth] %}
+    v_{{ other.name | trusted }} uuid;
+{% endfor %}
+begin
+    for v_try in 1 .. 100 loop
+        select {% for other in m.levels[:depth] %}{{ other.id | column(other.name) }}{{ ', ' if not loop.last }}{% endfor %}
+
+        into {% for other in m.levels[:depth] %}v_{{ other.name | trusted }}{{ ', ' if not loop.last }}{% endfor %}
+
+        from {{ level.table | relation(m.schema) }} as {{ level.name | ident }}
+{% for other in m.levels[:depth] | reverse %}
+{% set below = m.levels[depth - loop.index0] %}
+        join {{ other.table | relation(m.schema) }} as {{ other.name | ident }} on {{ other.id | column(other.name) }} = {{ below.parent | column(below.name) }}
+{% endfor %}
+        where {{ level.id | column(level.name) }} = p_id;
+{% for other in m.levels[:depth] %}
+        perform from {{ other.table | relation(m.schema) }} as {{ other.name | ident }}
+        where {{ other.id | column(other.name) }} = v_{{ other.name | trusted }}
+{%- if other.parent %}
+
+            and {{ other.parent | column(other.name) }} = v_{{ m.levels[loop.index0 - 1].name | trusted }}
+{%- endif %}
+
+        for key share;
+{% if loop.last %}
+        if found then
+            return;
+        end if;
+{% else %}
+        continue when not found;
+{% endif %}
+{% endfor %}
+    end loop;
+    raise exception 'the parents of a row of {{ level.table | ident }} keep changing'
+    using errcode = 'serialization_failure',
+        detail = pg_catalog.format('Row %s.', p_id),
+        hint = 'Try the transaction again.';
+end
+$_lock_above_{{ level.name | trusted }}$;
+
+comment on function {{ S | ident }}._lock_above_{{ level.name | trusted }}(uuid) is
+'Locks the ancestors of a row of this level, top down.';
+{% endif %}
+{% endfor %}

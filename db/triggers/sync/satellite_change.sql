@@ -1,0 +1,84 @@
+{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done %}
+{% macro trigger_insert(satellite) %}
+create trigger tandem_20_insert after insert on {{ satellite.table | relation(m.schema) }}
+for each row when ({{ not_echo() }})
+execute function {{ S | ident }}.{{ (satellite.name ~ '_change') | ident }}()
+{%- endmacro %}
+{% macro trigger_update(satellite) %}
+create trigger tandem_21_update after update on {{ satellite.table | relation(m.schema) }}
+for each row when ((
+{% for pair in satellite.pairs %}
+    {{ pair | hier_changed }} or
+{% endfor %}
+{% for name, value in satellite.where %}
+    {{ name | changed('text') }} or
+{% endfor %}
+    {{ satellite.parent | changed('uuid') }} or
+    {{ satellite.effective | changed('timestamptz') }}
+) and {{ not_echo() }})
+execute function {{ S | ident }}.{{ (satellite.name ~ '_change') | ident }}()
+{%- endmacro %}
+{% macro trigger_delete(satellite) %}
+create trigger tandem_22_delete after delete on {{ satellite.table | relation(m.schema) }}
+for each row when ({{ not_echo() }})
+execute function {{ S | ident }}.{{ (satellite.name ~ '_change') | ident }}()
+{%- endmacro %}
+{% for satellite in m.satellites %}
+{% set name = satellite.name ~ '_change' %}
+-- AFTER INSERT, UPDATE, DELETE on {{ satellite.table | ident }}: whatever is in force now is what the flat row says.
+create or replace function {{ S | ident }}.{{ name | ident }}() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as ${{ name | trusted }}$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+    v_old uuid;
+    v_new uuid;
+begin
+    {{ count_call(S, 'h2f') }}
+    if tg_op <> 'INSERT' then
+        v_old := {{ satellite.parent | column('old') }};
+    end if;
+    if tg_op <> 'DELETE' then
+        v_new := {{ satellite.parent | column('new') }};
+        if {{ satellite.effective | column('new') }} > pg_catalog.clock_timestamp() then
+            insert into {{ S | ident }}.due (satellite, leaf_id, effective)
+            values ({{ satellite.name | literal }}, v_new, {{ satellite.effective | column('new') }})
+            on conflict do nothing;
+        end if;
+    end if;
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    -- two leaves are taken in the order of their ids, so that two such moves cannot cross
+    perform {{ S | ident }}._settle_{{ satellite.name | trusted }}(least(v_old, v_new));
+    if v_old <> v_new then
+        perform {{ S | ident }}._settle_{{ satellite.name | trusted }}(greatest(v_old, v_new));
+    end if;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    {{ count_done(S, 'h2f') }}
+    return null;
+end
+${{ name | trusted }}$;
+
+comment on function {{ S | ident }}.{{ name | ident }}() is
+'Trigger function: the value in force after a change of dated rows goes to the flat row.';
+
+create or replace function {{ S | ident }}._settle_{{ satellite.name | trusted }}(p_leaf uuid) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_settle_{{ satellite.name | trusted }}$
+begin
+    if {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf) and {{ S | ident }}._differs(p_leaf) then
+        perform {{ S | ident }}._settle(p_leaf);
+    end if;
+end
+$_settle_{{ satellite.name | trusted }}$;
+
+comment on function {{ S | ident }}._settle_{{ satellite.name | trusted }}(uuid) is
+'Writes the value in force to the flat row, and back once where a trigger stored another.';
+{% endfor %}

@@ -1,0 +1,242 @@
+"""The SQL bundle: everything that is deployed, as one plain script in one transaction.
+
+`deploy` executes the same text, so that the two ways cannot disagree.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pgtandem import __version__
+from pgtandem.mapping import Mapping
+from pgtandem.package import schema_changes, sha256, static_files
+from pgtandem.paths import db_dir
+from pgtandem.render import render
+from pgtandem.sqltext import dollar, literal
+
+_HEAD = """\
+-- pgtandem {version}: {what}.
+-- Run it as the owner of the tables, with CREATE on the database: psql -f, or pgAdmin's query tool.
+-- It changes nothing outside the schemas tandem and tandem_<mapping>. Running it again is harmless.
+begin;
+set local search_path = pg_catalog, pg_temp;
+set local check_function_bodies = off;
+set local client_min_messages = notice;
+set local lock_timeout = '3s';
+"""
+
+_CHECKS = """\
+do $deploy$
+declare
+    v_owner name;
+    v_installed text;
+begin
+    if current_setting('server_version_num')::integer < 150000 then
+        raise exception 'PostgreSQL % is not supported', current_setting('server_version')
+        using errcode = 'feature_not_supported', detail = 'pgtandem needs PostgreSQL 15 or later.',
+            hint = 'Nothing was changed.';
+    end if;
+    if not has_database_privilege(current_database(), 'create') then
+        raise exception '% may not create schemas in %', current_user, current_database()
+        using errcode = 'insufficient_privilege', detail = 'CREATE on the database is missing.',
+            hint = format('Its owner runs: grant create on database %I to %I;',
+                current_database(), current_user);
+    end if;
+    -- Polled, never waited for in a queue: a second deployment must not stand behind the first.
+    for v_try in 1 .. 51 loop
+        exit when pg_try_advisory_xact_lock(1952542836, 0);
+        if v_try = 51 then
+            raise exception 'another deployment is under way'
+            using errcode = 'TD013', detail = 'Its lock was not free within 5 seconds.',
+                hint = 'Nothing was changed. Try again.';
+        end if;
+        perform pg_sleep(0.1);
+    end loop;
+    for v_owner in
+        select pg_get_userbyid(n.nspowner) from pg_namespace as n
+        where (n.nspname = 'tandem' or n.nspname = any ({schemas}))
+            and not pg_has_role(n.nspowner, 'usage')
+    loop
+        raise exception 'a schema of pgtandem''s name belongs to %', v_owner
+        using errcode = 'TD014',
+            detail = format('It is not owned by %s, who deploys.', current_user),
+            hint = 'Deploy as its owner, or rename that schema if it is not pgtandem''s.';
+    end loop;
+    if to_regclass('tandem.deployment') is not null then
+        select d.version into v_installed from tandem.deployment as d
+        where d.what = 'package' and d.result = 'done'
+        order by d.deployment_id desc limit 1;
+        if string_to_array(v_installed, '.')::integer[] > string_to_array({version}, '.')::integer[] then
+            raise exception 'this database has pgtandem %, which is newer than %', v_installed, {version}
+            using errcode = 'TD015', detail = 'Nothing was changed.',
+                hint = 'Deploy that version or a later one.';
+        end if;
+        if exists (
+            select from pg_locks as l
+            where l.locktype = 'advisory' and l.classid = 1952542836 and l.objid <> 0
+                and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+        ) then
+            raise exception 'a run of pgtandem is under way'
+            using errcode = 'TD013', detail = 'See select * from tandem.progress where running_now;',
+                hint = 'Wait for it, or cancel it: it goes on afterwards where it stopped.';
+        end if;
+    end if;
+end
+$deploy$;
+"""
+
+_CHANGE = """\
+do $change$
+declare
+    v_hash text;
+begin
+    if to_regclass('tandem.schema_change') is not null then
+        select c.hash into v_hash from tandem.schema_change as c where c.name = {name};
+    end if;
+    if v_hash is null then
+        execute {sql};
+        insert into tandem.schema_change (name, hash, version) values ({name}, {hash}, {version});
+    elsif v_hash <> {hash} then
+        raise exception 'schema change % differs from the one that this database has', {name}
+        using errcode = 'TD016', detail = 'A released change is never edited.',
+            hint = 'Deploy an unaltered release of pgtandem.';
+    end if;
+end
+$change$;
+"""
+
+# Replaced as a whole: a routine that a newer version no longer has must not stay behind.
+_DROP_STATIC = """\
+do $drop$
+declare
+    v_statement text;
+begin
+    for v_statement in
+        select format('drop view %I.%I', c.relnamespace::regnamespace, c.relname) from pg_class as c
+        where c.relnamespace = to_regnamespace('tandem') and c.relkind = 'v'
+        union all
+        select format('drop routine %s', p.oid::regprocedure) from pg_proc as p
+        where p.pronamespace = to_regnamespace('tandem')
+    loop
+        execute v_statement;
+    end loop;
+end
+$drop$;
+"""
+
+_DROP_RENDERED = """\
+do $drop$
+declare
+    v_statement text;
+begin
+    for v_statement in
+        select format('drop routine %s', p.oid::regprocedure) from pg_proc as p
+        where p.pronamespace = to_regnamespace({schema}) and p.prorettype <> 'trigger'::regtype
+    loop
+        execute v_statement;
+    end loop;
+end
+$drop$;
+"""
+
+_MAPPING = """\
+do $mapping$
+declare
+    v_phase text;
+begin
+    select m.phase into v_phase from tandem.mapping as m
+    where m.name = {name} and m.source_hash <> {source_hash};
+    if v_phase <> 'deployed' then
+        raise exception 'mapping % is in phase % and cannot be changed', {name}, v_phase
+        using errcode = 'TD005',
+            detail = 'Its tables, columns or keys are not those that are deployed here.',
+            hint = format('Deploy the mapping that is here, or roll back first: CALL tandem.rollback(%L);', {name});
+    end if;
+    if exists (
+        select from tandem.mapping as m
+        where m.name <> {name} and m.schema_name = {schema_name} and m.flat_table = {flat_table}
+    ) then
+        raise exception 'table % has another mapping already', {flat_table}
+        using errcode = 'TD006', detail = 'One flat table is kept in step with one hierarchy.',
+            hint = 'Undeploy the other mapping first.';
+    end if;
+end
+$mapping$;
+insert into tandem.mapping as m (
+    name, schema_name, flat_table, source, source_hash, hash, version
+)
+values (
+    {name}, {schema_name}, {flat_table}, {source}, {source_hash}, {hash}, {version}
+)
+on conflict (name) do update
+set schema_name = excluded.schema_name, flat_table = excluded.flat_table, source = excluded.source,
+    source_hash = excluded.source_hash, hash = excluded.hash, version = excluded.version,
+    deployed_at = clock_timestamp();
+"""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle: the script, and the hash of each thing in it by name (``package``, mappings)."""
+
+    sql: str
+    hashes: dict[str, str]
+
+
+def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
+    """Build the script that deploys the package and ``mappings``."""
+    changes = schema_changes()
+    static = [(path, (db_dir() / path).read_text(encoding="utf-8")) for path in static_files()]
+    hashes = {
+        "package": sha256(
+            "".join([__version__, *(c.hash for c in changes), *(sql for _, sql in static)])
+        )
+    }
+    names = ", ".join(mapping.name for mapping in mappings) or "no mapping"
+    schemas = ", ".join(literal(mapping.tandem) for mapping in mappings)
+    parts = [
+        _HEAD.format(version=__version__, what=f"the package and the mapping {names}"),
+        _CHECKS.format(version=literal(__version__), schemas=f"array[{schemas}]::name[]"),
+    ]
+    for change in changes:
+        parts.append(
+            _CHANGE.format(
+                name=literal(change.name),
+                sql=dollar(change.sql),
+                hash=literal(change.hash),
+                version=literal(__version__),
+            )
+        )
+    parts.append(_DROP_STATIC)
+    parts += [f"-- {path}\n{sql}" for path, sql in static]
+    for mapping in mappings:
+        rendered = render(mapping)
+        hashes[mapping.name] = sha256(
+            __version__ + mapping.source + "".join(file.sql for file in rendered)
+        )
+        parts.append(_DROP_RENDERED.format(schema=literal(mapping.tandem)))
+        parts += [f"-- {file.path} for {mapping.name}\n{file.sql}" for file in rendered]
+        parts.append(
+            _MAPPING.format(
+                name=literal(mapping.name),
+                schema_name=literal(mapping.schema),
+                flat_table=literal(mapping.flat.table),
+                source=literal(mapping.source),
+                source_hash=literal(sha256(repr(mapping_identity(mapping)))),
+                hash=literal(hashes[mapping.name]),
+                version=literal(__version__),
+            )
+        )
+    parts.append("select tandem._apply_privileges();\n")
+    for what, digest in hashes.items():
+        parts.append(
+            "insert into tandem.deployment (what, version, hash, result)\n"
+            f"values ({literal(what)}, {literal(__version__)}, {literal(digest)}, 'done');\n"
+        )
+    parts.append("commit;\n")
+    return Bundle("\n".join(parts), hashes)
+
+
+def mapping_identity(mapping: Mapping) -> tuple[object, ...]:
+    """What may not change while a mapping is in use: all but its comments and its policies."""
+    return (mapping.name, mapping.schema, mapping.flat, mapping.levels, mapping.leaf,
+            mapping.satellites)

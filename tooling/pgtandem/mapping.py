@@ -1,0 +1,464 @@
+"""The mapping of a flat table to its hierarchy: a TOML file, checked, as frozen dataclasses."""
+
+import re
+import tomllib
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pgtandem.sqltext import STRING_TYPES, check_identifier, relation, split_type
+
+MISSING_POLICIES = ("reject", "default")
+REJECT_POLICIES = ("keep", "raise")
+_WORD = re.compile(r"[a-z][a-z0-9_]{0,29}\Z")
+_TAKEN = frozenset({"flat", "new", "old", "kept", "excluded", "tandem", "one", "all"})
+OPERATIONS = ("add_parent", "add_leaf", "update_leaf", "update_leaf_status", "add_satellite")
+
+
+class MappingError(Exception):
+    """A mapping file that cannot be used; the message says where and what to do."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A column of the flat table and the hierarchy's column that holds the same fact."""
+
+    flat: str
+    hier: str
+    flat_type: str
+    hier_type: str
+    missing: str | None = None
+    default: str | None = None
+    is_key: bool = False
+
+
+@dataclass(frozen=True)
+class Level:
+    """A table of the hierarchy. ``sync`` is the flat table's column that holds its id (uuid)."""
+
+    name: str
+    table: str
+    id: str
+    sync: str
+    pairs: tuple[Pair, ...]
+    types: tuple[tuple[str, str], ...]
+    key: tuple[str, ...] = ()
+    parent: str | None = None
+    match: tuple[str, ...] = ()
+    actor: str | None = None
+
+    @property
+    def key_pairs(self) -> tuple[Pair, ...]:
+        """The pairs of the natural key, in the key's order."""
+        by_name = {pair.hier: pair for pair in self.pairs}
+        return tuple(by_name[column] for column in self.key)
+
+    @property
+    def plain_pairs(self) -> tuple[Pair, ...]:
+        """The mapped columns outside the natural key."""
+        return tuple(pair for pair in self.pairs if pair.hier not in self.key)
+
+    @property
+    def unmapped(self) -> tuple[str, ...]:
+        """Columns that the flat table knows nothing of."""
+        mapped = {pair.hier for pair in self.pairs}
+        return tuple(column for column, _ in self.types if column not in mapped)
+
+    @property
+    def key_params(self) -> tuple[tuple[Pair, str], ...]:
+        """The key's pairs with the parameter name that stands for each: p_base, or p_base_2."""
+        pairs = self.key_pairs
+        if len(pairs) == 1:
+            return ((pairs[0], f"p_{self.name}"),)
+        return tuple((pair, f"p_{self.name}_{i}") for i, pair in enumerate(pairs, 1))
+
+
+@dataclass(frozen=True)
+class Satellite:
+    """Dated rows of a leaf, such as prices; the one in force is what the flat row shows."""
+
+    name: str
+    table: str
+    id: str
+    parent: str
+    lead: str
+    effective: str
+    pairs: tuple[Pair, ...]
+    types: tuple[tuple[str, str], ...]
+    where: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def lead_pair(self) -> Pair:
+        """The pair whose NULL means: nothing to say."""
+        return next(pair for pair in self.pairs if pair.hier == self.lead)
+
+    @property
+    def other_pairs(self) -> tuple[Pair, ...]:
+        """The mapped columns beside the lead."""
+        return tuple(pair for pair in self.pairs if pair.hier != self.lead)
+
+
+@dataclass(frozen=True)
+class Flat:
+    """The flat table: its key, and the columns that tandem adds to it."""
+
+    table: str
+    key: str
+    key_type: str
+    status: str
+    new_key: str | None = None
+    touch: str | None = None
+    types: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A whole mapping. ``levels`` run from the top down and do not include the leaf."""
+
+    name: str
+    schema: str
+    flat: Flat
+    levels: tuple[Level, ...]
+    leaf: Level
+    satellites: tuple[Satellite, ...] = ()
+    reject: str = "keep"
+    skip_echo: bool = True
+    operations: tuple[tuple[str, str], ...] = ()
+    source: str = field(default="", compare=False)
+
+    @property
+    def tandem(self) -> str:
+        """The schema of the rendered code."""
+        return f"tandem_{self.name}"
+
+    @cached_property
+    def chain(self) -> tuple[Level, ...]:
+        """All levels, top down, the leaf last."""
+        return (*self.levels, self.leaf)
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        """All mapped columns: levels, leaf, satellites."""
+        of_satellites = (pair for satellite in self.satellites for pair in satellite.pairs)
+        return (*(pair for level in self.chain for pair in level.pairs), *of_satellites)
+
+    @property
+    def table_columns(self) -> dict[str, dict[str, str]]:
+        """Every table of the mapping, quoted, with the columns that it must have and their types."""
+        found = {relation(self.flat.table, self.schema): dict(self.flat.types)}
+        for level in self.chain:
+            columns = {level.id: "uuid"} | ({level.parent: "uuid"} if level.parent else {})
+            found[relation(level.table, self.schema)] = columns | dict(level.types)
+        for satellite in self.satellites:
+            columns = {satellite.id: "uuid", satellite.parent: "uuid",
+                       satellite.effective: "timestamptz"}
+            found[relation(satellite.table, self.schema)] = columns | dict(satellite.types)
+        return found
+
+    @property
+    def bottom(self) -> Level:
+        """The level right above the leaf."""
+        return self.levels[-1]
+
+    def operation(self, name: str) -> str | None:
+        """The name of an upsert function, or None where the mapping wants none."""
+        return dict(self.operations).get(name)
+
+
+class _Section:
+    """A TOML table that knows its place in the file and which keys were asked for."""
+
+    def __init__(self, where: str, data: Any) -> None:
+        if not isinstance(data, dict):
+            raise MappingError(f"{where}: expected a table, found {type(data).__name__}")
+        self.where = where
+        self.data: dict[str, Any] = data
+        self.known: set[str] = set()
+
+    def _take(self, key: str, kind: type, required: bool) -> Any:
+        self.known.add(key)
+        value = self.data.get(key)
+        if value is None:
+            if required:
+                raise MappingError(f"{self.where}: {key} is missing")
+            return None
+        if not isinstance(value, kind):
+            raise MappingError(
+                f"{self.where}: {key} must be a {kind.__name__}, not {type(value).__name__}"
+            )
+        return value
+
+    def name(self, key: str, default: str | None = None) -> str:
+        """A required identifier."""
+        value = self._take(key, str, default is None)
+        found: str = default if value is None and default is not None else value
+        self._check(key, found)
+        return found
+
+    def optional_name(self, key: str) -> str | None:
+        """An identifier or None."""
+        value: str | None = self._take(key, str, False)
+        if value is not None:
+            self._check(key, value)
+        return value
+
+    def word(self, key: str) -> str:
+        """A required plain word: lower-case letters, digits, _; it names things of ours."""
+        value: str = self._take(key, str, True)
+        if not _WORD.match(value) or value in _TAKEN:
+            raise MappingError(
+                f"{self.where}: {key} {value!r} must be a plain lower-case word of at most 30 "
+                f"characters, and none of {', '.join(sorted(_TAKEN))}"
+            )
+        return value
+
+    def _check(self, key: str, value: str) -> None:
+        fault = check_identifier(value)
+        if fault:
+            raise MappingError(f"{self.where}: {key}: {fault}")
+
+    def text(self, key: str, default: str, choices: tuple[str, ...]) -> str:
+        """One of some words."""
+        value = self._take(key, str, False)
+        found: str = default if value is None else value
+        if found not in choices:
+            raise MappingError(f"{self.where}: {key} is {found!r}; it may be {', '.join(choices)}")
+        return found
+
+    def flag(self, key: str, default: bool) -> bool:
+        """A boolean."""
+        value = self._take(key, bool, False)
+        return default if value is None else bool(value)
+
+    def names(self, key: str, required: bool) -> tuple[str, ...]:
+        """A list of identifiers."""
+        value = self._take(key, list, required) or []
+        for item in value:
+            if not isinstance(item, str):
+                raise MappingError(f"{self.where}: {key} must be a list of names")
+            self._check(key, item)
+        return tuple(value)
+
+    def words(self, key: str, required: bool) -> dict[str, str]:
+        """A table of strings by identifier."""
+        value = self._take(key, dict, required) or {}
+        for left, right in value.items():
+            self._check(key, left)
+            if not isinstance(right, str):
+                raise MappingError(f"{self.where}: {key}.{left} must be a string")
+        return dict(value)
+
+    def table(self, key: str, required: bool) -> "_Section":
+        """A nested table."""
+        return _Section(f"{self.where}.{key}", self._take(key, dict, required) or {})
+
+    def finish(self) -> None:
+        """Refuse keys that nobody asked for: a typing error must not be silent."""
+        unknown = sorted(set(self.data) - self.known)
+        if unknown:
+            raise MappingError(
+                f"{self.where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(self.known))}"
+            )
+
+
+def load_mapping(path: Path) -> Mapping:
+    """Read and check a mapping file.
+
+    Raises:
+        MappingError: the file is absent, is not TOML, or says something that cannot work.
+    """
+    try:
+        source = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise MappingError(f"{path}: there is no such mapping file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise MappingError(f"{path}: cannot be read: {error}") from None
+    return parse_mapping(source, str(path))
+
+
+def parse_mapping(source: str, where: str = "mapping") -> Mapping:
+    """Check a mapping's text. Raises MappingError."""
+    try:
+        data = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as error:
+        raise MappingError(f"{where}: not valid TOML: {error}") from None
+    root = _Section(where, data)
+    name = root.name("name")
+    if not (name.isascii() and name.replace("_", "a").isalnum() and name[0].isalpha()
+            and name == name.lower()):
+        raise MappingError(f"{where}: name {name!r} may have lower-case letters, digits and _ only")
+    if len(name) > 40:
+        raise MappingError(f"{where}: name {name!r} is longer than 40 characters")
+    schema = root.name("schema", "public")
+    flat, flat_types = _flat(root.table("flat", True))
+    levels = tuple(
+        _level(_Section(f"{where}: level {number}", item), flat_types, leaf=False)
+        for number, item in enumerate(_tables(root, "level", required=True), 1)
+    )
+    leaf = _level(root.table("leaf", True), flat_types, leaf=True)
+    satellites = tuple(
+        _satellite(_Section(f"{where}: satellite {number}", item), flat_types)
+        for number, item in enumerate(_tables(root, "satellite", required=False), 1)
+    )
+    policy = root.table("policy", False)
+    reject = policy.text("reject", "keep", REJECT_POLICIES)
+    skip_echo = policy.flag("skip_echo", True)
+    policy.finish()
+    operations = root.table("operations", False)
+    wanted = tuple(
+        (key, value) for key in OPERATIONS if (value := operations.optional_name(key)) is not None
+    )
+    operations.finish()
+    root.finish()
+    mapping = Mapping(
+        name, schema, flat, levels, leaf, satellites, reject, skip_echo, wanted, source
+    )
+    _check_whole(mapping, where)
+    return mapping
+
+
+def _tables(root: _Section, key: str, required: bool) -> list[Any]:
+    value = root._take(key, list, required)
+    if required and not value:
+        raise MappingError(f"{root.where}: at least one [[{key}]] is needed")
+    return list(value or [])
+
+
+def _types(section: _Section) -> dict[str, str]:
+    types = section.words("types", True)
+    for column, type_name in types.items():
+        try:
+            split_type(type_name)
+        except ValueError as error:
+            raise MappingError(f"{section.where}: types.{column}: {error}") from None
+    return types
+
+
+def _flat(section: _Section) -> tuple[Flat, dict[str, str]]:
+    types = _types(section)
+    key = section.name("key")
+    if key not in types:
+        raise MappingError(f"{section.where}: types has no entry for the key {key!r}")
+    flat = Flat(
+        table=section.name("table"),
+        key=key,
+        key_type=types[key],
+        status=section.name("status", "syncstatus"),
+        new_key=section.optional_name("new_key"),
+        touch=section.optional_name("touch"),
+        types=tuple(types.items()),
+    )
+    section.finish()
+    return flat, types
+
+
+def _pairs(
+    section: _Section, flat_types: MappingType[str, str], types: MappingType[str, str],
+    key: tuple[str, ...],
+) -> tuple[Pair, ...]:
+    missing = section._take("missing", dict, False) or {}
+    columns = section.words("columns", True)
+    unknown = sorted(set(missing) - set(columns))
+    if unknown:
+        raise MappingError(f"{section.where}: missing.{unknown[0]} is no mapped flat column")
+    pairs = []
+    for flat, hier in columns.items():
+        if flat not in flat_types:
+            raise MappingError(f"{section.where}: [flat.types] has no entry for {flat!r}")
+        if hier not in types:
+            raise MappingError(f"{section.where}: types has no entry for {hier!r}")
+        policy, default = None, None
+        if flat in missing:
+            rule = _Section(f"{section.where}: missing.{flat}", missing[flat])
+            policy = rule.text("policy", "", MISSING_POLICIES)
+            default = rule._take("value", str, policy == "default")
+            if policy == "reject" and default is not None:
+                raise MappingError(f"{rule.where}: policy reject takes no value")
+            rule.finish()
+        elif hier in key:
+            raise MappingError(
+                f"{section.where}: {flat!r} is part of a key; say in missing.{flat} what happens "
+                "to a row without it: { policy = \"reject\" } or { policy = \"default\", value = …}"
+            )
+        if policy == "default" and split_type(flat_types[flat])[0] not in STRING_TYPES:
+            raise MappingError(
+                f"{section.where}: missing.{flat}: a default needs a text column"
+            )
+        pairs.append(Pair(flat, hier, flat_types[flat], types[hier], policy, default, hier in key))
+    return tuple(pairs)
+
+
+def _level(section: _Section, flat_types: MappingType[str, str], leaf: bool) -> Level:
+    types = _types(section)
+    key = () if leaf else section.names("key", True)
+    pairs = _pairs(section, flat_types, types, key)
+    unmapped_key = sorted(set(key) - {pair.hier for pair in pairs})
+    if unmapped_key or (not leaf and not key):
+        raise MappingError(
+            f"{section.where}: key must list columns that are mapped; {unmapped_key or key} is not"
+        )
+    identifier = section.name("id")
+    level = Level(
+        name=section.word("name"),
+        table=section.name("table"),
+        id=identifier,
+        sync=section.name("sync", identifier),
+        pairs=pairs,
+        types=tuple(types.items()),
+        key=key,
+        parent=section.optional_name("parent"),
+        match=section.names("match", False) if leaf else (),
+        actor=section.optional_name("actor"),
+    )
+    unmatched = sorted(set(level.match) - {pair.hier for pair in pairs})
+    if unmatched:
+        raise MappingError(f"{section.where}: match names {unmatched[0]!r}, which is not mapped")
+    if not leaf and level.plain_pairs:
+        raise MappingError(
+            f"{section.where}: {level.plain_pairs[0].flat!r} is not part of the level's key. Rows "
+            "that share this level would have to share its value: add it to key, or map it to a "
+            "column of the leaf"
+        )
+    section.finish()
+    return level
+
+
+def _satellite(section: _Section, flat_types: MappingType[str, str]) -> Satellite:
+    types = _types(section)
+    satellite = Satellite(
+        name=section.word("name"),
+        table=section.name("table"),
+        id=section.name("id"),
+        parent=section.name("parent"),
+        lead=section.name("lead"),
+        effective=section.name("effective"),
+        pairs=_pairs(section, flat_types, types, ()),
+        types=tuple(types.items()),
+        where=tuple(section.words("where", False).items()),
+    )
+    if satellite.lead not in {pair.hier for pair in satellite.pairs}:
+        raise MappingError(f"{section.where}: lead {satellite.lead!r} is not a mapped column")
+    section.finish()
+    return satellite
+
+
+def _check_whole(mapping: Mapping, where: str) -> None:
+    parents = [level.parent for level in mapping.chain]
+    if parents[0] is not None or None in parents[1:]:
+        raise MappingError(f"{where}: the first level has no parent, each other level needs one")
+    for label, names in (
+        ("name", [*(level.name for level in mapping.chain),
+                  *(satellite.name for satellite in mapping.satellites)]),
+        ("table", [mapping.flat.table, *(level.table for level in mapping.chain),
+                   *(satellite.table for satellite in mapping.satellites)]),
+        ("mapped flat column", [pair.flat for pair in mapping.pairs]),
+        ("sync column", [mapping.flat.status, *(level.sync for level in mapping.chain)]),
+    ):
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise MappingError(f"{where}: {label} {min(twice)!r} is used twice")
+    clash = {level.sync for level in mapping.chain} & set(dict(mapping.flat.types))
+    if clash:
+        raise MappingError(f"{where}: {min(clash)!r} is both a sync column and an old column")

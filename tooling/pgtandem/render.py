@@ -1,0 +1,218 @@
+"""Rendering: a mapping and the templates under ``db/`` become plain SQL.
+
+Templates emit names and values only through the filters registered here. A filter returns SQL that
+is safe by construction: it quotes what it is given, or builds an expression from quoted names.
+"""
+
+import json
+from dataclasses import dataclass
+
+import jinja2
+
+from pgtandem.mapping import Mapping, Pair
+from pgtandem.package import template_files
+from pgtandem.paths import db_dir
+from pgtandem.sqltext import (
+    STRING_TYPES,
+    WITHOUT_EQUALITY,
+    dollar,
+    ident,
+    literal,
+    object_name,
+    relation,
+    split_type,
+)
+
+MAX_KEY_BYTES = 2600
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """A rendered file: its path under ``db/`` and its SQL."""
+
+    path: str
+    sql: str
+
+
+def column(name: str, alias: str) -> str:
+    """``alias.name``, quoted."""
+    return f"{ident(alias)}.{ident(name)}"
+
+
+def base_type(name: str) -> str:
+    """A type without its length, as for a cast that must never cut a value."""
+    return split_type(name)[0]
+
+
+def sql_type(name: str) -> str:
+    """A checked type name as it is written in SQL."""
+    split_type(name)
+    return name
+
+
+def put(pair: Pair, alias: str) -> str:
+    """The flat value in the hierarchy's shape: default for a missing one, type, no cut text."""
+    value = column(pair.flat, alias)
+    flat, hier = base_type(pair.flat_type), base_type(pair.hier_type)
+    if pair.missing == "default":
+        value = f"case when tandem.is_blank({value}) then {literal(pair.default)} else {value} end"
+        if flat != hier:
+            value = f"({value})"
+    if flat != hier:
+        target = hier if hier in STRING_TYPES else pair.hier_type
+        value = f"{value}::{target}"
+    elif pair.flat_type != pair.hier_type and hier not in STRING_TYPES:
+        value = f"{value}::{pair.hier_type}"
+    return value
+
+
+def get(pair: Pair, alias: str) -> str:
+    """The hierarchy's value in the flat table's shape; text is never cut, it fails instead."""
+    value = column(pair.hier, alias)
+    flat, hier = base_type(pair.flat_type), base_type(pair.hier_type)
+    if flat == hier:
+        return value
+    return f"{value}::{flat if flat in STRING_TYPES else pair.flat_type}"
+
+
+def same(pair: Pair, flat: str, hier: str) -> str:
+    """True where the two sides say the same: flat = get(hier) or put(flat) = hier."""
+    right = column(pair.hier, hier)
+    flat_base, hier_base = base_type(pair.flat_type), base_type(pair.hier_type)
+    forward = put(pair, flat)
+    if hier_base in WITHOUT_EQUALITY:
+        forward, compared = f"({forward})::text", f"{right}::text"
+    else:
+        compared = right
+    test = f"({forward}) is not distinct from {compared}"
+    if pair.flat_type == pair.hier_type or flat_base in STRING_TYPES:
+        return test
+    back = f"{right}::{pair.flat_type}"
+    left = column(pair.flat, flat)
+    if flat_base in WITHOUT_EQUALITY:
+        left, back = f"{left}::text", f"{back}::text"
+    return f"({test} or {left} is not distinct from {back})"
+
+
+def differs(pair: Pair, flat: str, hier: str) -> str:
+    """The negation of :func:`same`."""
+    return f"not ({same(pair, flat, hier)})"
+
+
+def changed(name: str, type_name: str, before: str = "old", after: str = "new") -> str:
+    """True where a column got another value, also for types without ``=``."""
+    cast = "::text" if base_type(type_name) in WITHOUT_EQUALITY else ""
+    left, right = column(name, before), column(name, after)
+    return f"{left}{cast} is distinct from {right}{cast}"
+
+
+def flat_changed(pair: Pair, before: str = "old", after: str = "new") -> str:
+    """The flat column of a pair changed."""
+    return changed(pair.flat, pair.flat_type, before, after)
+
+
+def hier_changed(pair: Pair, before: str = "old", after: str = "new") -> str:
+    """The hierarchy's column of a pair changed."""
+    return changed(pair.hier, pair.hier_type, before, after)
+
+
+def json_text(value: object) -> str:
+    """A value as JSON, always the same text for the same value."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def fault_tests(pair: Pair, value: str) -> list[tuple[str, str]]:
+    """What can be tested of a flat value before it is written to the hierarchy.
+
+    Returns:
+        Pairs of a condition (SQL that is true for a bad value) and a reason (plain text).
+    """
+    tests: list[tuple[str, str]] = []
+    flat, _ = split_type(pair.flat_type)
+    hier, hier_size = split_type(pair.hier_type)
+    if pair.missing == "reject":
+        blank = f"tandem.is_blank({value})" if flat in STRING_TYPES else f"{value} is null"
+        tests.append((blank, f"{pair.flat} is missing"))
+    if pair.is_key and flat in STRING_TYPES:
+        tests.append(
+            (
+                f"pg_catalog.octet_length({value}) > {MAX_KEY_BYTES}",
+                f"{pair.flat} is longer than {MAX_KEY_BYTES} bytes",
+            )
+        )
+    if hier in STRING_TYPES and hier_size and pair.flat_type != pair.hier_type:
+        text = value if flat in STRING_TYPES else f"{value}::text"
+        tests.append(
+            (
+                f"pg_catalog.length({text}) > {hier_size[0]}",
+                f"{pair.flat} is longer than {hier_size[0]} characters",
+            )
+        )
+    if hier not in STRING_TYPES and pair.flat_type != pair.hier_type:
+        tests.append(
+            (
+                f"not tandem.is_castable({value}::text, {literal(pair.hier_type)})",
+                f"{pair.flat} is no {pair.hier_type}",
+            )
+        )
+    return tests
+
+
+def unfit_tests(pair: Pair, value: str) -> list[tuple[str, str]]:
+    """What can be tested of a hierarchy's value before it is written to the flat table."""
+    return fault_tests(Pair(pair.hier, pair.flat, pair.hier_type, pair.flat_type), value)
+
+
+def environment() -> jinja2.Environment:
+    """The Jinja environment of all templates: strict, deterministic, filters only."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(db_dir()),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - SQL, quoted by the filters below
+    )
+    env.filters.update(SAFE_FILTERS)
+    env.globals.update(fault_tests=fault_tests, unfit_tests=unfit_tests, object_name=object_name)
+    return env
+
+
+SAFE_FILTERS = {
+    "ident": ident,
+    "literal": literal,
+    "column": column,
+    "relation": relation,
+    "sqltype": sql_type,
+    "put": put,
+    "get": get,
+    "same": same,
+    "differs": differs,
+    "changed": changed,
+    "flat_changed": flat_changed,
+    "hier_changed": hier_changed,
+    "dollar": dollar,
+    "json": json_text,
+    "trusted": str,  # SQL that a filter or fault_tests built; never a name or a value
+}
+
+
+def render(mapping: Mapping) -> list[RenderedFile]:
+    """Render all templates for ``mapping``, in the order in which they are deployed."""
+    env = environment()
+    context = {"m": mapping, "S": mapping.tandem, "schema": mapping.schema}
+    rendered = []
+    for path in template_files():
+        text = env.get_template(path).render(context)
+        rendered.append(RenderedFile(path, _tidy(text)))
+    return rendered
+
+
+def _tidy(text: str) -> str:
+    """Strip trailing blanks and runs of empty lines that loops leave behind."""
+    lines: list[str] = []
+    for line in (raw.rstrip() for raw in text.splitlines()):
+        if line or (lines and lines[-1]):
+            lines.append(line)
+    return "\n".join(lines).strip("\n") + "\n"
+
