@@ -32,6 +32,7 @@ begin
 {% endfor %}
     delete from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf;
+    delete from {{ S | ident }}.due as due where due.leaf_id = p_leaf;
     return true;
 end
 $_keep$;

@@ -118,6 +118,11 @@ begin
         loop
             perform tandem._resolve({{ m.name | literal }}, v_key::text, 'migrated');
         end loop;
+        -- Linked already: the note has done its work; a difference is found below.
+        delete from {{ S | ident }}.kept as kept
+        using {{ m.flat.table | relation(m.schema) }} as flat
+        where {{ in_range() | trusted }} and kept.flat_key = {{ m.flat.key | column('flat') }}::text
+            and kept.leaf is null and {{ m.leaf.sync | column('flat') }} = kept.leaf_id;
         -- What was kept at a DELETE or a rollback is brought back row by row; so is, on a second
         -- migration, what differs.
         for v_key in

@@ -85,6 +85,12 @@ begin
             null::{{ satellite.table | relation(m.schema) }}, r_kept.satellites -> {{ satellite.name | literal }}
         ) as kept
         on conflict do nothing;
+        insert into {{ S | ident }}.due (satellite, leaf_id, effective)
+        select {{ satellite.name | literal }}, v_leaf, {{ satellite.effective | column('s') }}
+        from {{ satellite.table | relation(m.schema) }} as s
+        where {{ satellite.parent | column('s') }} = v_leaf
+            and {{ satellite.effective | column('s') }} > pg_catalog.clock_timestamp()
+        on conflict do nothing;
 {% endfor %}
     end if;
     insert into {{ m.leaf.table | relation(m.schema) }} (

@@ -1,4 +1,5 @@
--- One batch of a migration: begin, switch (the sync on, table by table), rows, orphans, check.
+-- One batch of a migration: begin, switch (the sync on, table by table), restore
+-- (what a rollback kept, leaves to adopt), rows, orphans, check.
 create or replace function {{ S | ident }}.migrate_step(p_run bigint, p_rows integer, p_failure jsonb)
 returns tandem.step_result
 language plpgsql
@@ -54,14 +55,19 @@ begin
                 perform tandem._set_phase({{ m.name | literal }}, 'syncing');
             end if;
             -- The last key is read after the barrier: later rows are the triggers' work.
-            r_result.cursor := r_run.cursor || pg_catalog.jsonb_build_object('stage', 'rows');
-            r_result.message := 'copying rows';
+            r_result.cursor := r_run.cursor || pg_catalog.jsonb_build_object('stage', 'restore');
         end if;
         return r_result;
     end if;
     if v_stage = 'rows' then
         insert into {{ S | ident }}.inside as i (verb, run_id, batch_rows, failure)
         values ('migrate', p_run, p_rows, p_failure)
+        returning (i.result).* into r_result;
+        return r_result;
+    end if;
+    if v_stage = 'restore' then
+        insert into {{ S | ident }}.inside as i (verb, run_id, batch_rows, failure)
+        values ('restore', p_run, p_rows, null)
         returning (i.result).* into r_result;
         return r_result;
     end if;

@@ -22,5 +22,21 @@ begin
 end
 $switch$;
 
+create or replace function {{ S | ident }}.switch_all(p_direction text, p_enabled boolean) returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $switch_all$
+    select {{ S | ident }}.switch(t.relation, p_direction, p_enabled)
+    from (
+        select distinct s.relation from {{ S | ident }}.switches() as s
+        where s.direction = p_direction
+        order by s.relation
+    ) as t
+$switch_all$;
+
+comment on function {{ S | ident }}.switch_all(text, boolean) is
+'Enables or disables the triggers of one direction (or the log) on all tables.';
+
 comment on function {{ S | ident }}.switch(text, text, boolean) is
 'Enables or disables the triggers of one direction (or the log) on one table.';

@@ -12,7 +12,7 @@ begin
             reason text not null,
             kept_at timestamptz not null default pg_catalog.clock_timestamp(),
             constraint kept_pkey primary key (flat_key),
-            constraint kept_reason_check check (reason in ('deleted', 'rollback'))
+            constraint kept_reason_check check (reason in ('deleted', 'rollback', 'adopted'))
         );
         create table {{ S | ident }}.kept_level (
             level text not null,

@@ -11,6 +11,8 @@ begin
     );
     if new.verb = 'migrate' then
         new.result := {{ S | ident }}._migrate_batch(new.run_id, new.batch_rows, new.failure);
+    elsif new.verb = 'restore' then
+        new.result := {{ S | ident }}._restore_batch(new.run_id, new.batch_rows);
     elsif new.verb = 'orphans' then
         new.result := {{ S | ident }}._drop_orphans(new.run_id, new.batch_rows);
     elsif new.verb = 'repair' then

@@ -14,6 +14,8 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_count bigint;
     v_us numeric;
+    v_key text;
+    v_status text;
 begin
     {{ count_call(S, 'h2f') }}
     perform pg_catalog.set_config(
@@ -24,7 +26,12 @@ begin
         and not exists (
             select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
             where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.id | column('old') }}
-        );
+        )
+    returning {{ m.flat.key | column('flat') }}::text, {{ m.flat.status | column('flat') }} into v_key, v_status;
+    if v_status <> 'active' then
+        perform tandem._resolve({{ m.name | literal }}, v_key, 'deleted');
+    end if;
+    delete from {{ S | ident }}.due as due where due.leaf_id = {{ m.leaf.id | column('old') }};
     perform pg_catalog.set_config('tandem.origin', v_origin, true);
     {{ count_done(S, 'h2f') }}
     return null;

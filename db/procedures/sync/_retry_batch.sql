@@ -1,0 +1,55 @@
+-- One batch of the open rejected rows, in the order in which they were rejected.
+create or replace function {{ S | ident }}._retry_batch(p_run bigint, p_rows integer, p_failure jsonb)
+returns tandem.step_result
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_retry_batch$
+declare
+    v_done text;
+    v_last bigint;
+    r_run tandem.run;
+    r_row record;
+    r_result tandem.step_result;
+begin
+    select * into strict r_run from tandem.run as r where r.run_id = p_run;
+    perform tandem._require_phase({{ m.name | literal }}, 'retry_rejected', array['syncing', 'migrated']);
+    r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
+    for r_row in
+        select r.rejected_id, r.row_key, r.side from tandem.rejected_row as r
+        where r.mapping = {{ m.name | literal }} and r.resolved_at is null
+            and r.rejected_id > coalesce((r_run.cursor ->> 'after')::bigint, 0)
+        order by r.rejected_id
+        limit p_rows
+    loop
+        v_last := r_row.rejected_id;
+        r_result.read_rows := r_result.read_rows + 1;
+        if p_failure is not null then
+            update tandem.rejected_row as r
+            set sqlstate = p_failure ->> 'sqlstate', message = p_failure ->> 'message',
+                hint = p_failure ->> 'hint', times = r.times + 1, last_at = pg_catalog.clock_timestamp(),
+                run_id = p_run
+            where r.rejected_id = r_row.rejected_id;
+            v_done := 'rejected';
+        elsif r_row.side = 'hierarchy' then
+            v_done := {{ S | ident }}._add_flat(r_row.row_key::uuid);
+        else
+            v_done := {{ S | ident }}._push(r_row.row_key::{{ m.flat.key_type | sqltype }}, p_run);
+        end if;
+        if v_done = 'rejected' then
+            r_result.rejected_rows := r_result.rejected_rows + 1;
+        else
+            r_result.written_rows := r_result.written_rows + 1;
+            update tandem.rejected_row as r
+            set resolved_at = pg_catalog.clock_timestamp(),
+                resolution = case v_done when 'gone' then 'deleted' else 'retried' end
+            where r.rejected_id = r_row.rejected_id and r.resolved_at is null;
+        end if;
+    end loop;
+    r_result.done := v_last is null;
+    r_result.cursor := pg_catalog.jsonb_build_object('after', v_last);
+    return r_result;
+end
+$_retry_batch$;
+
+comment on function {{ S | ident }}._retry_batch(bigint, integer, jsonb) is
+'Tries one batch of open rejected rows again.';
