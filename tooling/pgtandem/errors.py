@@ -66,6 +66,18 @@ class TandemError(DatabaseError):
     """pgtandem's own SQL refused (SQLSTATE class TD); see docs/errors.md for each code."""
 
 
+class UnknownMapping(TandemError):
+    """No mapping of that name is deployed (TD001): a wrong name must not look like a failed check."""
+
+    exit_code = EXIT_WRONG_USE
+
+
+class WrongArgument(DatabaseError):
+    """An argument of a call is out of range or none of the words that it may be (22023)."""
+
+    exit_code = EXIT_WRONG_USE
+
+
 class NotPermitted(DatabaseError):
     """The role lacks a right (42501)."""
 
@@ -90,6 +102,7 @@ class Retryable(DatabaseError):
 
 BY_SQLSTATE: dict[str, type[DatabaseError]] = {
     "08": ServerGone,
+    "22023": WrongArgument,
     "3F000": NotDeployed,
     "40001": Retryable,
     "40P01": Retryable,
@@ -102,6 +115,7 @@ BY_SQLSTATE: dict[str, type[DatabaseError]] = {
     "57P02": ServerGone,
     "57P03": ServerGone,
     "TD": TandemError,
+    "TD001": UnknownMapping,
 }
 """Five characters name a code, two a whole class; the code is looked up first."""
 

@@ -42,7 +42,7 @@ from typing import IO, Any, Final, NamedTuple
 import psycopg
 from psycopg import sql
 
-from pgtandem.errors import PgTandemError
+from pgtandem.errors import UsageError
 
 BATCH_RECORDS: Final = 5000
 FIRST_BATCH_RECORDS: Final = 1000
@@ -62,7 +62,7 @@ _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LINE_ERRORS: Final = ("22", "23", "44", "P0", "TD", "54000")
 
 
-class LoadError(PgTandemError):
+class LoadError(UsageError):
     """The file cannot be loaded at all; nothing of it is in the table."""
 
 

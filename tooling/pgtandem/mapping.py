@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pgtandem.errors import UsageError
 from pgtandem.sqltext import STRING_TYPES, check_identifier, relation, split_type
 
 MISSING_POLICIES = ("reject", "default")
@@ -17,7 +18,7 @@ _TAKEN = frozenset({"flat", "new", "old", "kept", "excluded", "tandem", "one", "
 OPERATIONS = ("add_parent", "add_leaf", "update_leaf", "update_leaf_status", "add_satellite")
 
 
-class MappingError(Exception):
+class MappingError(UsageError):
     """A mapping file that cannot be used; the message says where and what to do."""
 
 
