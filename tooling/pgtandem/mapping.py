@@ -127,6 +127,7 @@ class Mapping:
     reject: str = "keep"
     skip_echo: bool = True
     operations: tuple[tuple[str, str], ...] = ()
+    status_column: str = "status"
     source: str = field(default="", compare=False)
 
     @property
@@ -311,10 +312,16 @@ def parse_mapping(source: str, where: str = "mapping") -> Mapping:
     wanted = tuple(
         (key, value) for key in OPERATIONS if (value := operations.optional_name(key)) is not None
     )
+    status_column = operations.name("status_column", "status")
+    if "update_leaf_status" in dict(wanted) and status_column not in dict(leaf.types):
+        raise MappingError(
+            f"{operations.where}: update_leaf_status needs status_column, a column of the leaf"
+        )
     operations.finish()
     root.finish()
     mapping = Mapping(
-        name, schema, flat, levels, leaf, satellites, reject, skip_echo, wanted, source
+        name, schema, flat, levels, leaf, satellites, reject, skip_echo, wanted,
+        status_column, source
     )
     _check_whole(mapping, where)
     return mapping

@@ -17,8 +17,11 @@ from pgtandem.sqltext import (
     WITHOUT_EQUALITY,
     dollar,
     ident,
+    in_format,
+    in_text,
     literal,
     object_name,
+    param,
     relation,
     split_type,
 )
@@ -193,6 +196,9 @@ SAFE_FILTERS = {
     "hier_changed": hier_changed,
     "dollar": dollar,
     "json": json_text,
+    "in_text": in_text,
+    "in_format": in_format,
+    "param": param,
     "trusted": str,  # SQL that a filter or fault_tests built; never a name or a value
 }
 

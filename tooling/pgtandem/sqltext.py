@@ -6,6 +6,7 @@ Quoting follows PostgreSQL's ``quote_ident`` and ``quote_literal``; the reserved
 
 import hashlib
 import re
+import unicodedata
 
 MAX_IDENTIFIER_BYTES = 63
 
@@ -71,8 +72,8 @@ def check_identifier(name: str) -> str | None:
     """Return what is wrong with ``name`` as an identifier, or None."""
     if not name:
         return "a name is empty"
-    if "\0" in name:
-        return "a name contains a NUL character"
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        return f"{name!r} contains a control character"
     if _DOLLAR_TAG.search(name):
         return f"{name!r} contains a dollar quote ($tag$), which rendered code cannot carry"
     if len(name.encode()) > MAX_IDENTIFIER_BYTES:
@@ -132,3 +133,18 @@ def dollar(text: str) -> str:
         number += 1
         tag = f"$ddl{number}$"
     return f"{tag}{text}{tag}"
+
+
+def in_text(name: str) -> str:
+    """A name as it stands inside a quoted constant."""
+    return name.replace("'", "''")
+
+
+def in_format(name: str) -> str:
+    """A name as it stands inside the quoted format of RAISE or format()."""
+    return in_text(name).replace("%", "%%")
+
+
+def param(name: str) -> str:
+    """The parameter that stands for a column: ``p_`` and its name."""
+    return ident(object_name("p", name))

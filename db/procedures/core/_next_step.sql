@@ -14,6 +14,14 @@ begin
     ) then
         return pg_catalog.format('CALL tandem.migrate(%s);  -- goes on where it stopped', v_name);
     end if;
+    if v_phase = 'migrated' and exists (
+        select from tandem.mapping as m
+        where m.name = p_mapping and not (m.flat_to_hierarchy and m.hierarchy_to_flat)
+    ) then
+        return pg_catalog.format(
+            'SELECT tandem.set_sync(%s, direction, true);  then tandem.drift_count and CALL tandem.repair',
+            v_name);
+    end if;
     return case v_phase
         when 'deployed' then pg_catalog.format(
             'SELECT * FROM tandem.plan(%s);  then CALL tandem.prepare(%s);', v_name, v_name)

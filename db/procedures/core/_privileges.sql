@@ -27,7 +27,7 @@ as $_privileges$
         ('_run', 2), ('_run_begin', 2), ('_run_fence', 2), ('_run_batch', 2), ('_run_finish', 2),
         ('_run_line', 2), ('_step_of', 2), ('_failure', 2), ('_raise', 2), ('_atomic_message', 2),
         ('_next_batch_rows', 2), ('_hold_reason', 2), ('_check_argument', 2), ('_check_range', 2),
-        ('_missing', 2), ('_requirements', 2), ('requirement', 2), ('switches', 2),
+        ('_missing', 2), ('_requirements', 2), ('requirement', 2), ('switches', 2), ('switch_statement', 2),
         ('prepare', 3), ('rollback', 3), ('set_sync', 3), ('grant_to', 3), ('purge', 3),
         ('prepare_step', 3), ('rollback_step', 3), ('purge_step', 3)
     )

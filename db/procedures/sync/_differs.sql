@@ -1,4 +1,4 @@
-{% from 'procedures/sync/macros.jinja' import chain_join, in_force, satellite_differs %}
+{% from 'procedures/sync/macros.jinja' import chain_join, in_force, satellite_differs with context %}
 -- Whether the two sides of one leaf differ in a mapped column.
 create or replace function {{ S | ident }}._differs(p_leaf uuid) returns boolean
 language plpgsql

@@ -24,7 +24,7 @@ begin
             return false;
         end if;
         if {% for level in m.levels %}v_{{ level.name | trusted }} is null{{ ' or ' if not loop.last }}{% endfor %} then
-            raise exception 'a row of {{ m.leaf.table | ident }} has no complete chain of parents'
+            raise exception 'a row of {{ m.leaf.table | in_format }} has no complete chain of parents'
             using errcode = 'TD041',
                 detail = pg_catalog.format('Row %s.', p_leaf),
                 hint = 'Give it a parent at each level; old programs read their values in one row.';
@@ -48,7 +48,7 @@ begin
             return true;
         end if;
     end loop;
-    raise exception 'the parents of a row of {{ m.leaf.table | ident }} keep changing'
+    raise exception 'the parents of a row of {{ m.leaf.table | in_format }} keep changing'
     using errcode = 'serialization_failure',
         detail = pg_catalog.format('Row %s.', p_leaf),
         hint = 'Try the transaction again.';

@@ -95,7 +95,7 @@ begin
                 and {{ fault() | trusted }} is not null
         loop
             if coalesce(r_run.params ->> 'on_reject', 'continue') = 'stop' then
-                raise exception 'row % of {{ m.flat.table | ident }} does not fit the hierarchy: %', r_row.row_key, r_row.fault
+                raise exception 'row % of {{ m.flat.table | in_format }} does not fit the hierarchy: %', r_row.row_key, r_row.fault
                 using errcode = 'TD030',
                     detail = 'The migration was asked to stop at such a row; nothing before it is lost.',
                     hint = 'Correct the row and call tandem.migrate again, or p_on_reject => ''continue''.';
@@ -162,7 +162,7 @@ begin
         exit when v_left = 0;
         v_tries := v_tries + 1;
         if v_tries > 20 then
-            raise exception '% rows of {{ m.flat.table | ident }} cannot be given their ids', v_left
+            raise exception '% rows of {{ m.flat.table | in_format }} cannot be given their ids', v_left
             using errcode = 'TD032',
                 detail = pg_catalog.format('Keys from %s to %s.', v_from, v_last),
                 hint = 'Does a BEFORE trigger of your own suppress the UPDATE, or change a key '

@@ -87,7 +87,7 @@ begin
         exit when found;
         v_tries := v_tries + 1;
         if v_tries > 100 then
-            raise exception 'a row of {{ level.table | ident }} can be neither found nor created'
+            raise exception 'a row of {{ level.table | in_format }} can be neither found nor created'
             using errcode = 'TD031',
                 detail = pg_catalog.concat_ws(', '{% for pair, name in level.key_params %}, {{ name | trusted }}{% endfor %}),
                 hint = pg_catalog.format(

@@ -1,4 +1,4 @@
-{% from 'procedures/sync/macros.jinja' import chain_join, in_force, satellite_differs %}
+{% from 'procedures/sync/macros.jinja' import chain_join, in_force, satellite_differs with context %}
 -- Hierarchy to flat for one whole leaf: writes the columns that differ, and no others. A due dated
 -- row comes into force with it. Returns what happened.
 create or replace function {{ S | ident }}._pull(p_leaf uuid, p_depth integer default 0) returns text

@@ -1,4 +1,4 @@
-{% from 'procedures/sync/macros.jinja' import satellite_differs, in_force %}
+{% from 'procedures/sync/macros.jinja' import satellite_differs, in_force with context %}
 {% for satellite in m.satellites %}
 {% set name = '_pull_' ~ satellite.name %}
 -- Hierarchy to flat: the dated row in force. The leaf's row lock puts writers in a line; what is

@@ -1,4 +1,4 @@
-{% from 'procedures/sync/macros.jinja' import in_force, satellite_differs %}
+{% from 'procedures/sync/macros.jinja' import in_force, satellite_differs with context %}
 -- Flat to hierarchy for one whole row, whatever its state: not migrated, rejected, moved, kept from
 -- a DELETE, or just different. The triggers' slow way, and repair's. Returns what happened.
 create or replace function {{ S | ident }}._push(

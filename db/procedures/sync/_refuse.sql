@@ -5,7 +5,7 @@ set search_path = pg_catalog, pg_temp
 as $_refuse$
 begin
 {% if m.reject == 'raise' %}
-    raise exception 'row % of {{ m.flat.table | ident }} does not fit the hierarchy: %', p_key, p_fault
+    raise exception 'row % of {{ m.flat.table | in_format }} does not fit the hierarchy: %', p_key, p_fault
     using errcode = 'TD030',
         detail = 'The flat row was not written: the policy of this mapping is raise.',
         hint = 'Correct the value, or choose reject = "keep" in the mapping.';

@@ -96,7 +96,7 @@ begin
             perform tandem._set_phase({{ m.name | literal }}, 'deployed');
         end if;
         r_result.done := true;
-        r_result.message := 'back to {{ m.flat.table | ident }} alone';
+        r_result.message := 'back to {{ m.flat.table | in_text }} alone';
     end if;
     return r_result;
 end

@@ -119,7 +119,12 @@ begin
             where known.relation = r.relation and known.column_name = a.attname
         )
     group by r.relation
-{% if not m.flat.new_key %}
+{% if m.flat.new_key %}
+    union all
+    select 'blocker', 'the function of [flat] new_key does not exist', {{ (m.flat.new_key | relation(m.schema)) | literal }}, 1, null,
+        'Create it: no arguments, returns a new key. Names are exact; the schema is the mapping''s.'
+    where pg_catalog.to_regprocedure({{ ((m.flat.new_key | relation(m.schema)) ~ '()') | literal }}) is null
+{% else %}
     union all
     select 'blocker', 'the flat key has no default', {{ m.flat.table | relation(m.schema) | literal }}, 1, {{ m.flat.key | literal }},
         'New leaves need a flat row: name a function in [flat] new_key, or give the key a default.'

@@ -70,9 +70,9 @@ begin
     ) as d (ordinal, level, column_name, flat_value, hierarchy_value, equal)
     where {{ m.flat.key | column('flat') }} is not null or {{ m.leaf.id | column(m.leaf.name) }} is not null;
     if not found then
-        raise exception 'mapping {{ m.name | trusted }} has no row %', p_key
+        raise exception 'mapping {{ m.name | in_format }} has no row %', p_key
         using errcode = 'no_data_found',
-            detail = 'It is neither a key of {{ m.flat.table | ident }} nor an id of {{ m.leaf.table | ident }}.',
+            detail = 'It is neither a key of {{ m.flat.table | in_text }} nor an id of {{ m.leaf.table | in_text }}.',
             hint = 'Give the flat key or the leaf''s id as text.';
     end if;
 end

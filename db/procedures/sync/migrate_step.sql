@@ -29,7 +29,7 @@ begin
         where (r_run.key_from is null or {{ m.flat.key | column('flat') }} >= r_run.key_from::{{ m.flat.key_type | sqltype }})
             and (r_run.key_to is null or {{ m.flat.key | column('flat') }} <= r_run.key_to::{{ m.flat.key_type | sqltype }});
         if not v_dry and r_run.key_from is null and r_run.key_to is null then
-            raise notice 'Is there a backup? For example: pg_dump --format=custom --table={{ m.flat.table | relation(m.schema) }}';
+            raise notice 'Is there a backup? For example: pg_dump --format=custom --table={{ m.flat.table | relation(m.schema) | in_format }}';
         end if;
         r_result.total_rows := v_total;
         r_result.cursor := pg_catalog.jsonb_build_object(

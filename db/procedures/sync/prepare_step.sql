@@ -14,7 +14,7 @@ begin
     if (select r.cursor = '{}' from tandem.run as r where r.run_id = p_run) then
         select * into r_finding from {{ S | ident }}.analyze_schema() as a where a.severity = 'blocker' limit 1;
         if found then
-            raise exception 'prepare of {{ m.name | trusted }} is blocked: %', r_finding.finding
+            raise exception 'prepare of {{ m.name | in_format }} is blocked: %', r_finding.finding
             using errcode = 'TD004',
                 detail = pg_catalog.format('%s: %s', r_finding.subject, coalesce(r_finding.sample, '')),
                 hint = r_finding.cure;
@@ -38,6 +38,9 @@ begin
     if (tandem._mapping_of({{ m.name | literal }})).phase = 'deployed' then
         perform tandem._set_phase({{ m.name | literal }}, 'prepared');
     end if;
+    update tandem.mapping as t
+    set shape = tandem._shape({{ m.name | literal }})
+    where t.name = {{ m.name | literal }};
     for r_missing in
         select * from tandem._missing({{ m.name | literal }}) as x where x.run_by <> 'procedure'
     loop

@@ -7,20 +7,30 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $switch$
 declare
-    v_trigger text;
+    v_statement text := {{ S | ident }}.switch_statement(p_relation, p_direction, p_enabled);
 begin
-    for v_trigger in
-        select t.trigger_name from {{ S | ident }}.switches() as t
-        where t.relation = p_relation and t.direction = p_direction
-        order by t.trigger_name
-    loop
-        execute pg_catalog.format(
-            'alter table %s %s trigger %I', p_relation,
-            case when p_enabled then 'enable' else 'disable' end, v_trigger
-        );
-    end loop;
+    if v_statement is not null then
+        execute v_statement;
+    end if;
 end
 $switch$;
+
+create or replace function {{ S | ident }}.switch_statement(
+    p_relation text, p_direction text, p_enabled boolean
+) returns text
+language sql stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $switch_statement$
+    select 'alter table ' || p_relation || pg_catalog.string_agg(pg_catalog.format(
+        ' %s trigger %I', case when p_enabled then 'enable' else 'disable' end, t.trigger_name
+    ), ',' order by t.trigger_name)
+    from {{ S | ident }}.switches() as t
+    where t.relation = p_relation and t.direction = p_direction
+$switch_statement$;
+
+comment on function {{ S | ident }}.switch_statement(text, text, boolean) is
+'The ALTER TABLE that switches one direction (or the log) on one table.';
 
 create or replace function {{ S | ident }}.switch_all(p_direction text, p_enabled boolean) returns void
 language sql

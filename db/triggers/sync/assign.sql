@@ -1,7 +1,7 @@
-{% from 'procedures/sync/macros.jinja' import not_echo %}
+{% from 'procedures/sync/macros.jinja' import from_client with context %}
 {% macro trigger() %}
 create trigger tandem_10_assign before insert on {{ m.flat.table | relation(m.schema) }}
-for each row when ({{ not_echo() }})
+for each row when ({{ from_client() }})
 execute function {{ S | ident }}.assign()
 {%- endmacro %}
 -- BEFORE INSERT on the flat table: only assigns. It writes nothing elsewhere, because the row may

@@ -1,4 +1,4 @@
-{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done, satellite_differs %}
+{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done, satellite_differs with context %}
 {% macro trigger() %}
 create trigger tandem_20_insert after insert on {{ m.flat.table | relation(m.schema) }}
 for each row when ({{ not_echo() }})

@@ -1,4 +1,4 @@
-{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done %}
+{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done with context %}
 {% macro trigger() %}
 create trigger tandem_21_update after update on {{ m.flat.table | relation(m.schema) }}
 for each row when ((

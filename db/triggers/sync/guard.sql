@@ -1,4 +1,4 @@
-{% from 'procedures/sync/macros.jinja' import not_echo %}
+{% from 'procedures/sync/macros.jinja' import from_client with context %}
 {% macro trigger() %}
 create trigger tandem_11_guard before update on {{ m.flat.table | relation(m.schema) }}
 for each row when ((
@@ -6,7 +6,7 @@ for each row when ((
 {% for level in m.chain %}
     or {{ level.sync | changed('uuid') }}
 {% endfor %}
-) and {{ not_echo() }})
+) and {{ from_client() }})
 execute function {{ S | ident }}.guard()
 {%- endmacro %}
 -- BEFORE UPDATE on the flat table: the sync columns are tandem's. What a client writes there is

@@ -31,7 +31,7 @@ declare
 begin
     {{ count_call(S, 'h2f') }}
     if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-        raise exception 'a row of {{ level.table | ident }} can be renamed or moved in READ COMMITTED only'
+        raise exception 'a row of {{ level.table | in_format }} can be renamed or moved in READ COMMITTED only'
         using errcode = 'TD043',
             detail = pg_catalog.format(
                 'Row %s. Flat rows that were added below it after this transaction''s snapshot '
@@ -150,7 +150,7 @@ begin
 {% endif %}
 {% endfor %}
     end loop;
-    raise exception 'the parents of a row of {{ level.table | ident }} keep changing'
+    raise exception 'the parents of a row of {{ level.table | in_format }} keep changing'
     using errcode = 'serialization_failure',
         detail = pg_catalog.format('Row %s.', p_id),
         hint = 'Try the transaction again.';

@@ -1,4 +1,4 @@
-{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done %}
+{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done with context %}
 {% macro trigger_insert(satellite) %}
 create trigger tandem_20_insert after insert on {{ satellite.table | relation(m.schema) }}
 for each row when ({{ not_echo() }})

@@ -62,6 +62,7 @@ create table tandem.mapping (
     phase text not null default 'deployed',
     flat_to_hierarchy boolean not null default true,
     hierarchy_to_flat boolean not null default true,
+    shape jsonb,
     phase_since timestamptz not null default pg_catalog.clock_timestamp(),
     source text not null,
     source_hash text not null,

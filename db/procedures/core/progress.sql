@@ -1,0 +1,52 @@
+create view tandem.progress as
+select
+    r.run_id,
+    r.kind,
+    r.mapping,
+    r.cursor ->> 'stage' as phase,
+    case when r.state = 'running' and not l.alive then 'interrupted' else r.state end as state,
+    r.read_rows as done_rows,
+    r.total_rows,
+    case when r.state = 'done' then 100
+        when r.total_rows > 0 then least(100, pg_catalog.round(100.0 * r.read_rows / r.total_rows, 1))
+    end as percent,
+    pg_catalog.round(s.rate, 0) as rows_per_second,
+    case when r.finished_at is null and s.rate > 0
+        then pg_catalog.round(greatest(0, r.total_rows - r.read_rows) / s.rate, 0)
+    end as eta_seconds,
+    r.read_rows,
+    r.written_rows,
+    r.unchanged_rows,
+    r.rejected_rows,
+    r.batches,
+    r.attempt,
+    r.wal_bytes,
+    r.started_at,
+    r.finished_at,
+    l.alive as running_now,
+    r.backend_pid,
+    r.started_by,
+    coalesce(r.error_message, r.message) as message
+from tandem.run as r
+cross join lateral (
+    select r.finished_at is null and tandem._running(r.run_id) as alive
+) as l
+left join lateral (
+    -- the last second of batches says how fast it is now
+    select sum(b.read_rows) / nullif(greatest(
+        sum(b.milliseconds) / 1000,
+        extract(epoch from max(b.finished_at) - min(b.finished_at))
+    ), 0) as rate
+    from (
+        select x.read_rows, x.milliseconds, x.finished_at
+        from tandem.run_batch as x
+        where x.run_id = r.run_id and x.read_rows > 0
+        order by x.batch desc
+        limit 20
+    ) as b
+) as s on true;
+
+comment on view tandem.progress is
+'A row per run: how far, how fast, how long yet, and whether a session works on it now. State '
+'interrupted: nobody does; the same CALL goes on with it. Readers may read it. '
+'Example: select * from tandem.progress where running_now;';

@@ -1,0 +1,33 @@
+-- Calls, errors and mean time of one direction, from its sequences: they count what was rolled back too,
+-- and nobody waits for them.
+create or replace function tandem._calls(
+    p_schema text, p_direction text, out calls bigint, out errors bigint, out mean_ms numeric
+)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $_calls$
+    with buckets as (
+        select b.mean_us, coalesce(pg_catalog.pg_sequence_last_value(pg_catalog.to_regclass(
+            pg_catalog.format('%I.%I', p_schema, p_direction || '_' || b.name)
+        )), 0) as times
+        from (values
+            ('100us', 60), ('300us', 180), ('1ms', 550), ('3ms', 1700), ('10ms', 5500), ('more', 20000)
+        ) as b (name, mean_us)
+    ),
+
+    started as (
+        select coalesce(pg_catalog.pg_sequence_last_value(pg_catalog.to_regclass(
+            pg_catalog.format('%I.%I', p_schema, p_direction || '_calls')
+        )), 0) as times
+    )
+
+    select
+        max(started.times),
+        greatest(0, max(started.times) - sum(buckets.times))::bigint,
+        pg_catalog.round(sum(buckets.times * buckets.mean_us) / nullif(sum(buckets.times), 0) / 1000.0, 3)
+    from buckets
+    cross join started
+$_calls$;
+
+comment on function tandem._calls(text, text) is
+'Calls, errors and mean milliseconds of the sync triggers of one direction.';

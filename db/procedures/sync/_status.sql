@@ -1,0 +1,68 @@
+create or replace function tandem._status()
+returns table (
+    mapping text, phase text, phase_since timestamptz, flat_table text, flat_to_hierarchy text,
+    hierarchy_to_flat text, log text, flat_rows_estimate bigint, rejected_rows bigint, kept_rows bigint,
+    due_rows bigint, overdue_rows bigint, flat_to_hierarchy_calls bigint, flat_to_hierarchy_errors bigint,
+    flat_to_hierarchy_mean_ms numeric, hierarchy_to_flat_calls bigint, hierarchy_to_flat_errors bigint,
+    hierarchy_to_flat_mean_ms numeric, last_rejection text, stale text, running text, next_step text
+)
+language plpgsql stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $_status$
+declare
+    r_mapping tandem.mapping;
+begin
+    for r_mapping in select * from tandem.mapping as m order by m.name
+    loop
+        mapping := r_mapping.name;
+        phase := r_mapping.phase;
+        phase_since := r_mapping.phase_since;
+        flat_table := pg_catalog.format('%I.%I', r_mapping.schema_name, r_mapping.flat_table);
+        execute pg_catalog.format(
+            'select %1$L::text is not null, s.* from (select
+                max(case when x.direction = %2$L then x.state end),
+                max(case when x.direction = %3$L then x.state end),
+                max(case when x.direction = %4$L then x.state end)
+            from (
+                select w.direction, case when pg_catalog.bool_and(w.enabled) then %5$L
+                    when pg_catalog.bool_or(w.enabled) then %6$L else %7$L end as state
+                from %8$I.switches() as w group by w.direction
+            ) as x) as s (a, b, c)',
+            '', 'flat_to_hierarchy', 'hierarchy_to_flat', 'log', 'on', 'partly', 'off',
+            'tandem_' || mapping
+        ) into running, flat_to_hierarchy, hierarchy_to_flat, log;
+        flat_rows_estimate := (
+            select nullif(c.reltuples, -1)::bigint from pg_catalog.pg_class as c
+            where c.oid = pg_catalog.to_regclass(flat_table)
+        );
+        select count(*), (pg_catalog.array_agg(
+            pg_catalog.format('%s row %s: %s', r.side, r.row_key, r.message) order by r.last_at desc
+        ))[1]
+        into rejected_rows, last_rejection
+        from tandem.rejected_row as r
+        where r.mapping = r_mapping.name and r.resolved_at is null;
+        execute pg_catalog.format(
+            'select (select count(*) from %1$I.kept), (select count(*) from %1$I.due),
+                (select count(*) from %1$I.due as d where d.effective <= pg_catalog.clock_timestamp())',
+            'tandem_' || mapping
+        ) into kept_rows, due_rows, overdue_rows;
+        select c.calls, c.errors, c.mean_ms
+        into flat_to_hierarchy_calls, flat_to_hierarchy_errors, flat_to_hierarchy_mean_ms
+        from tandem._calls('tandem_' || mapping, 'f2h') as c;
+        select c.calls, c.errors, c.mean_ms
+        into hierarchy_to_flat_calls, hierarchy_to_flat_errors, hierarchy_to_flat_mean_ms
+        from tandem._calls('tandem_' || mapping, 'h2f') as c;
+        stale := tandem._stale(r_mapping.name);
+        running := (
+            select pg_catalog.string_agg(pg_catalog.format('%s (run %s)', r.kind, r.run_id), ', ')
+            from tandem.run as r
+            where r.mapping = r_mapping.name and r.finished_at is null and tandem._running(r.run_id)
+        );
+        next_step := tandem._next_step(r_mapping.name);
+        return next;
+    end loop;
+end
+$_status$;
+
+comment on function tandem._status() is 'The rows of the view tandem.status.';
