@@ -1,0 +1,55 @@
+"""The tests' second mapping goes the whole way: names that need quotes, a text key, json, point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pgtandem.mapping import Mapping
+from support.databases import TestServer
+from sync.conftest import Templates
+from sync.shops import Shop, orders, products
+
+
+def test_the_leaf_table_has_the_longest_name_possible() -> None:
+    assert len(orders().leaf.table.encode()) == 63
+
+
+@pytest.mark.parametrize("make", [products, orders])
+def test_without_the_echo_shortcut_no_sync_trigger_looks_at_the_origin(
+    server: TestServer, templates: Templates, make: Callable[[bool], Mapping]
+) -> None:
+    mapping = make(False)
+    with server.clone(templates.of(mapping)) as database:
+        rows = Shop(database, mapping).rows(
+            "select tgname, pg_get_triggerdef(oid) from pg_trigger where tgname like 'tandem%'"
+        )
+    assert len(rows) > 10
+    looking = {name for name, definition in rows if "tandem.origin" in definition}
+    # these two do not propagate: they keep clients out of the sync columns
+    assert looking == {"tandem_10_assign", "tandem_11_guard"}
+
+
+def test_rows_go_both_ways_under_hostile_names(order_shop: Shop) -> None:
+    shop = order_shop
+    shop.old.execute(
+        f"""insert into {shop.flat} ("select", "Kunde Name", "Artikel ""roh"" Nr", "Daten",
+            "Rabatt", "Land", "Preis") values ('B-1', 'O''Neill "x"', 'A', '{{"a": 1}}', 1.5,
+            'D', 9)"""
+    )
+    assert shop.rows(
+        f"""select o."Kunde", o."group", p."Artikel", p."Daten"::text, p."Rabatt", p."table",
+        p."geändert von", t."Betrag", t."Währung", t."Liste"
+        from {shop.table("order")} o join {shop.table("position")} p on p."order" = o."Id"
+        join {shop.table("tarif")} t on t."position" = p."Id" """
+    ) == [('O\'Neill "x"', "it's none", "A", '{"a": 1}', 1.5, "D ", "old_app", 9, "EUR", "Nor'mal")]
+    shop.new.execute(
+        f"""insert into {shop.table("position")} ("order", "Artikel", "Lager Platz")
+        select "Id", 'new', '(1,2)' from {shop.table("order")}"""
+    )
+    assert shop.rows(
+        f"""select "Kunde Name", "group", "Artikel ""roh"" Nr", "Notiz" from {shop.flat}
+        where "select" <> 'B-1'"""
+    ) == [('O\'Neill "x"', "it's none", "new", "unmapped")]
+    shop.assert_in_step()
