@@ -3,8 +3,10 @@
 `deploy` executes the same text, so that the two ways cannot disagree.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pgtandem import __version__
 from pgtandem.mapping import Mapping
@@ -174,6 +176,22 @@ set schema_name = excluded.schema_name, flat_table = excluded.flat_table, source
 """
 
 
+_REQUIREMENT = "schema/mapping/02-requirement.sql"
+
+_ALONE = """\
+-- pgtandem {version}: indexes of {what}, built without blocking writers.
+-- Each is one statement, to be run alone: psql -f runs them so; in pgAdmin select and run one at a
+-- time. Run them after CALL tandem.prepare(mapping), which has built those of small tables itself.
+-- An attempt that breaks off leaves an invalid index behind, which IF NOT EXISTS takes for a whole
+-- one. SELECT * FROM tandem.plan(mapping) still lists it: DROP INDEX CONCURRENTLY it, then go on.
+"""
+
+# The constants of the rendered requirement() that make an index.
+_INDEX = re.compile(
+    r"(?P<tag>\$ddl\d*\$)create (?P<unique>unique )?index (?P<rest>.*?)(?P=tag)", re.DOTALL
+)
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A bundle: the script, and the hash of each thing in it by name (``package``, mappings)."""
@@ -234,6 +252,44 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
         )
     parts.append("commit;\n")
     return Bundle("\n".join(parts), hashes)
+
+
+def index_statements(mapping: Mapping) -> tuple[str, ...]:
+    """The indexes that the mapping needs, as statements that each run alone, outside a transaction.
+
+    They are read from the rendered requirement, so that they are those that prepare makes.
+    """
+    return tuple(
+        f"create {found['unique'] or ''}index concurrently if not exists {found['rest']}"
+        for file in render(mapping)
+        if file.path == _REQUIREMENT
+        for found in _INDEX.finditer(file.sql)
+    )
+
+
+def build_concurrently(mappings: Sequence[Mapping]) -> str:
+    """The script of the statements that cannot run in a transaction."""
+    names = ", ".join(mapping.name for mapping in mappings) or "no mapping"
+    head = _ALONE.format(version=__version__, what=f"the mapping {names}")
+    statements = [statement for mapping in mappings for statement in index_statements(mapping)]
+    return head + "".join(f"{statement};\n" for statement in statements)
+
+
+def write_bundle(mappings: Sequence[Mapping], path: Path) -> tuple[Path, Path]:
+    """Write the bundle to ``path`` and the statements to be run alone beside it.
+
+    ``shop.sql`` gets ``shop.concurrently.sql`` as its neighbour.
+
+    Returns:
+        The two paths.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    beside = path.with_suffix(".concurrently.sql")
+    path.write_text(build_bundle(mappings).sql, encoding="utf-8")
+    beside.write_text(build_concurrently(mappings), encoding="utf-8")
+    return path, beside
 
 
 def mapping_identity(mapping: Mapping) -> tuple[object, ...]:

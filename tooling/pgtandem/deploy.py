@@ -2,12 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import psycopg
+from psycopg import sql
 
 from pgtandem import __version__
 from pgtandem.bundle import Bundle, build_bundle
+from pgtandem.errors import TandemError, UnknownMapping
 from pgtandem.mapping import Mapping
+
+LOCK_TRIES: Final = 20
+"""A busy table is asked for its lock again and again, and never waited for in a queue."""
 
 
 @dataclass(frozen=True)
@@ -69,3 +75,186 @@ def _record_failure(conn: psycopg.Connection, bundle: Bundle, error: psycopg.Err
     except psycopg.Error:
         # No registry yet, or no right to write it: the caller gets the error itself.
         return
+
+
+# Trees of objects are told by their address: the first name of most is the schema.
+_DEPENDENTS = """
+select distinct pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
+from pg_catalog.pg_depend as d
+cross join lateral pg_catalog.pg_identify_object_as_address(d.classid, d.objid, d.objsubid) as a
+cross join lateral pg_catalog.pg_identify_object_as_address(
+    d.refclassid, d.refobjid, d.refobjsubid) as r
+where d.objid >= 16384 and d.refobjid >= 16384 and d.deptype = 'n'
+    and r.object_names[1] = any (%(schemas)s)
+    and a.object_names[1] <> all (%(schemas)s)
+    and not (a.type = 'trigger' and a.object_names[3] like 'tandem\\_%%')
+order by 1
+"""
+
+_RUNNING = """
+select exists (
+    select from pg_catalog.pg_locks as l
+    where l.locktype = 'advisory' and l.classid = 1952542836 and l.objid <> 0
+        and l.database = (
+            select d.oid from pg_catalog.pg_database as d
+            where d.datname = pg_catalog.current_database())
+)
+"""
+
+
+def undeploy_statements(
+    conn: psycopg.Connection[Any], mappings: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The statements that `undeploy` would run; none where pgtandem is not in the database.
+
+    Raises UnknownMapping for a mapping that is not deployed.
+    """
+    if not _one(conn, "select pg_catalog.to_regnamespace('tandem') is not null"):
+        return ()
+    deployed = [
+        name for (name,) in conn.execute("select m.name from tandem.mapping as m order by 1")
+    ]
+    for name in mappings:
+        if name not in deployed:
+            raise UnknownMapping(
+                f"There is no mapping {name!r} in this database.",
+                detail=f"Deployed here: {', '.join(deployed) or 'none'}.",
+            )
+    chosen = list(mappings) or deployed
+    schemas = [f"tandem_{name}" for name in chosen] + ([] if mappings else ["tandem"])
+    drop = sql.SQL("drop schema {} cascade")
+    return tuple(drop.format(sql.Identifier(schema)).as_string(conn) for schema in schemas)
+
+
+def undeploy(
+    conn: psycopg.Connection[Any], mappings: Sequence[str] = (), *, discard_kept: bool = False
+) -> tuple[str, ...]:
+    """Take mappings out of the database, or everything of pgtandem's, in one transaction.
+
+    Business tables, the hierarchy, the sync columns and all data stay. The triggers go, so the sync
+    ends, in whichever phase a mapping is.
+
+    Args:
+        conn: an autocommit connection of the role that deployed.
+        mappings: names of deployed mappings; none: the whole package.
+        discard_kept: also where that throws away what is kept of deleted rows or of a rolled back
+            hierarchy, or the contents of rejected rows.
+
+    Returns:
+        The names of what was removed, ``package`` among them; empty without pgtandem.
+
+    Raises:
+        UnknownMapping: a mapping is not deployed.
+        TandemError: a run or deployment is under way, other objects depend on pgtandem's, or
+            something kept would be lost; nothing was changed.
+        psycopg.Error: the server refused; nothing was changed.
+    """
+    statements = undeploy_statements(conn, mappings)
+    if not statements:
+        return ()
+    for attempt in range(1, LOCK_TRIES + 1):
+        try:
+            with conn.transaction():
+                return _undeploy(conn, mappings, statements, discard_kept)
+        except psycopg.errors.LockNotAvailable:
+            if attempt == LOCK_TRIES:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _undeploy(
+    conn: psycopg.Connection[Any],
+    mappings: Sequence[str],
+    statements: Sequence[str],
+    discard_kept: bool,
+) -> tuple[str, ...]:
+    conn.execute("set local search_path = pg_catalog, pg_temp")
+    conn.execute("set local lock_timeout = '250ms'")
+    conn.execute("set local client_min_messages = warning")
+    if not _one(conn, "select pg_catalog.pg_try_advisory_xact_lock(1952542836, 0)"):
+        raise TandemError("A deployment is under way.", hint="Try again when it has ended.")
+    # No run can begin behind our back: each writes tandem.run first.
+    conn.execute("lock table tandem.run in share row exclusive mode")
+    if _one(conn, _RUNNING):
+        raise TandemError(
+            "A run of pgtandem is under way.",
+            detail="See SELECT * FROM tandem.progress WHERE running_now;",
+            hint="Wait for it, or cancel it.",
+        )
+    names = list(mappings) or [
+        name for (name,) in conn.execute("select m.name from tandem.mapping as m order by 1")
+    ]
+    _refuse_dependents(conn, [f"tandem_{name}" for name in names], whole=not mappings)
+    if not discard_kept:
+        _refuse_losses(conn, names)
+    for statement in statements:
+        conn.execute(statement.encode())
+    if mappings:
+        conn.execute("delete from tandem.rejected_row where mapping = any (%s)", (names,))
+        conn.execute(
+            "insert into tandem.deployment (what, version, hash, result)"
+            " select m.name, m.version, m.hash, 'removed' from tandem.mapping as m"
+            " where m.name = any (%s)",
+            (names,),
+        )
+        conn.execute(
+            "update tandem.run set state = 'failed', finished_at = clock_timestamp(),"
+            " error_message = 'superseded by undeploy'"
+            " where mapping = any (%s) and finished_at is null",
+            (names,),
+        )
+        conn.execute("delete from tandem.mapping where name = any (%s)", (names,))
+        return tuple(names)
+    return (*names, "package")
+
+
+def _refuse_dependents(
+    conn: psycopg.Connection[Any], schemas: Sequence[str], *, whole: bool
+) -> None:
+    """CASCADE would drop views and functions of the user's that use ours; they are not ours."""
+    ours = [*schemas, "tandem"] if whole else list(schemas)
+    found = [what for (what,) in conn.execute(_DEPENDENTS.encode(), {"schemas": ours})]
+    if found:
+        raise TandemError(
+            f"{len(found)} objects that are not pgtandem's depend on it.",
+            detail=f"{'; '.join(found[:10])}{'; ..' if len(found) > 10 else ''}.",
+            hint="Drop or change them first. Nothing was changed.",
+        )
+
+
+def _refuse_losses(conn: psycopg.Connection[Any], names: Sequence[str]) -> None:
+    losses = []
+    for name in names:
+        for table, what in (
+            ("kept", "deleted rows kept"),
+            ("kept_level", "rows of upper levels kept"),
+        ):
+            query = sql.SQL("select count(*) from {}").format(
+                sql.Identifier(f"tandem_{name}", table)
+            )
+            if count := _one(conn, query):
+                losses.append(f"{name}: {count} {what}")
+        rejected = _one(
+            conn,
+            "select count(*) from tandem.rejected_row as r"
+            " where r.mapping = %s and r.resolved_at is null",
+            (name,),
+        )
+        if rejected:
+            losses.append(f"{name}: {rejected} rejected rows")
+    if losses:
+        raise TandemError(
+            "What pgtandem keeps would be lost.",
+            detail=f"{'; '.join(losses)}.",
+            hint="Save or settle it first (tandem.rejected_row, tandem_<mapping>.kept), or say "
+            "--discard-kept. Nothing was changed.",
+        )
+
+
+def _one(
+    conn: psycopg.Connection[Any], query: str | sql.Composed, arguments: Sequence[object] = ()
+) -> Any:
+    text = query.encode() if isinstance(query, str) else query
+    row = conn.execute(text, arguments or None).fetchone()
+    assert row is not None
+    return row[0]

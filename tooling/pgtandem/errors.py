@@ -67,7 +67,7 @@ class TandemError(DatabaseError):
 
 
 class UnknownMapping(TandemError):
-    """No mapping of that name is deployed (TD001): a wrong name must not look like a failed check."""
+    """No mapping of that name is deployed (TD001); a wrong name is not a failed check."""
 
     exit_code = EXIT_WRONG_USE
 
