@@ -485,8 +485,8 @@ class _Writer:
         own_id = self._body(part, parent)
         self._columns(part)
         self._say(
-            "# match = [...]  # columns that tell a leaf below its parent, if a filled hierarchy is",
-            "#                  adopted",
+            "# match = [...]  # columns that tell a leaf below its parent where a filled hierarchy",
+            "#                  is adopted",
         )
         self._types(part)
         return own_id

@@ -11,7 +11,6 @@ from pgtandem.cli.options import State, connected, database, say
 from pgtandem.errors import UsageError
 from pgtandem.scaffold import parse_part, scaffold
 
-
 NEXT: Final = (
     ("test", "proves the mapping on a throwaway server"),
     ("deploy", "changes nothing outside the schemas tandem*"),
