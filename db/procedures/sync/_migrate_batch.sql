@@ -29,6 +29,8 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_material = off
+set enable_bitmapscan = off
 as $_migrate_batch$
 declare
     v_from {{ m.flat.key_type | sqltype }};

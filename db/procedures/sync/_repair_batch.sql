@@ -3,6 +3,11 @@ create or replace function {{ S | ident }}._repair_batch(p_run bigint, p_rows in
 returns tandem.step_result
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
+set enable_bitmapscan = off
 as $_repair_batch$
 declare
     v_stage text;
@@ -126,9 +131,6 @@ begin
         end loop;
         if v_leaf is null then
             r_result.done := true;
-            r_result.message := 'drift now: ' || (
-                select count(*) from {{ S | ident }}.drift() as d where d.kind not in ('price_due', 'rejected')
-            ) || case when (r_run.params ->> 'dry_run')::boolean then ' (dry run: nothing was changed)' else '' end;
         else
             r_result.cursor := pg_catalog.jsonb_build_object('stage', 'leaf', 'after', v_leaf);
         end if;

@@ -3,6 +3,11 @@ create or replace function {{ S | ident }}._rollback_batch(p_run bigint, p_rows 
 returns tandem.step_result
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
+set enable_bitmapscan = off
 as $_rollback_batch$
 declare
     v_stage text;
