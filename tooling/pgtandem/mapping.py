@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgtandem.errors import UsageError
-from pgtandem.sqltext import STRING_TYPES, check_identifier, relation, split_type
+from pgtandem.sqltext import STRING_TYPES, check_identifier, ident, relation, split_type
 
 MISSING_POLICIES = ("reject", "default")
 REJECT_POLICIES = ("keep", "raise")
@@ -128,6 +128,7 @@ class Mapping:
     skip_echo: bool = True
     operations: tuple[tuple[str, str], ...] = ()
     status_column: str = "status"
+    search_path: tuple[str, ...] = ()
     source: str = field(default="", compare=False)
 
     @property
@@ -158,6 +159,12 @@ class Mapping:
                        satellite.effective: "timestamptz"}
             found[relation(satellite.table, self.schema)] = columns | dict(satellite.types)
         return found
+
+    @property
+    def path(self) -> str:
+        """The search path of rendered routines. Triggers of the application inherit it, and they
+        name their tables without a schema; what pgtandem itself names is qualified."""
+        return ", ".join(["pg_catalog", *(ident(name) for name in self.search_path), "pg_temp"])
 
     @property
     def bottom(self) -> Level:
@@ -307,6 +314,7 @@ def parse_mapping(source: str, where: str = "mapping") -> Mapping:
     policy = root.table("policy", False)
     reject = policy.text("reject", "keep", REJECT_POLICIES)
     skip_echo = policy.flag("skip_echo", True)
+    search_path = policy.names("search_path", False) or (schema,)
     policy.finish()
     operations = root.table("operations", False)
     wanted = tuple(
@@ -321,7 +329,7 @@ def parse_mapping(source: str, where: str = "mapping") -> Mapping:
     root.finish()
     mapping = Mapping(
         name, schema, flat, levels, leaf, satellites, reject, skip_echo, wanted,
-        status_column, source
+        status_column, search_path, source
     )
     _check_whole(mapping, where)
     return mapping

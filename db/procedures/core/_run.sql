@@ -78,10 +78,10 @@ begin
             into r_step using r_run.run_id, v_rows, v_error;
             set constraints all immediate;
             if v_dry then
-                raise exception 'dry run' using errcode = 'TD000';
+                raise exception 'dry run' using errcode = 'TD099';
             end if;
         exception
-            when sqlstate 'TD000' then
+            when sqlstate 'TD099' then
                 null;
             -- lint: others: a row may raise anything; it is retried, isolated or raised again below
             when others then

@@ -2,7 +2,7 @@
 -- Makes the flat row of a leaf that has none.
 create or replace function {{ S | ident }}._add_flat(p_leaf uuid) returns text
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $_add_flat$
 declare
     v_now timestamptz;
@@ -37,6 +37,11 @@ begin
     if not found or {{ S | ident }}._differs(p_leaf) then
         -- the row was there, or holds more than was written: columns beside the lead, a trigger
         perform {{ S | ident }}._settle(p_leaf);
+    end if;
+    if not exists (
+        select from {{ m.flat.table | relation(m.schema) }} as flat where {{ m.leaf.sync | column('flat') }} = p_leaf
+    ) then
+        perform {{ S | ident }}._suppressed({{ m.flat.table | literal }}, p_leaf::text);
     end if;
     return 'written';
 end

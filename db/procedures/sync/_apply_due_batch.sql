@@ -2,7 +2,7 @@
 create or replace function {{ S | ident }}._apply_due_batch(p_run bigint, p_rows integer)
 returns tandem.step_result
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $_apply_due_batch$
 declare
     r_due record;

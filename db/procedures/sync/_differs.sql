@@ -2,7 +2,7 @@
 -- Whether the two sides of one leaf differ in a mapped column.
 create or replace function {{ S | ident }}._differs(p_leaf uuid) returns boolean
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $_differs$
 declare
     v_now timestamptz := pg_catalog.clock_timestamp();

@@ -2,7 +2,7 @@
 -- and their rows stay.
 create or replace function {{ S | ident }}._drop_requirements() returns void
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $_drop_requirements$
 declare
     v_statement text;

@@ -1,7 +1,7 @@
 -- Deletes a leaf with its dated rows, after keeping what the flat table cannot hold.
 create or replace function {{ S | ident }}._keep(p_leaf uuid, p_key text, p_reason text) returns boolean
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $_keep$
 declare
     v_satellites jsonb := '{}';
@@ -32,6 +32,9 @@ begin
 {% endfor %}
     delete from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf;
+    if not found then
+        perform {{ S | ident }}._suppressed({{ m.leaf.table | literal }}, p_leaf::text);
+    end if;
     delete from {{ S | ident }}.due as due where due.leaf_id = p_leaf;
     return true;
 end

@@ -1,7 +1,7 @@
 -- Rollback with p_hierarchy remove: takes the upper levels out, bottom up, and keeps their rows.
 create or replace function {{ S | ident }}._keep_levels(p_rows integer) returns bigint
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $_keep_levels$
 declare
     v_count bigint;
@@ -41,7 +41,7 @@ comment on function {{ S | ident }}._keep_levels(integer) is
 -- The way forward again: the upper levels come back, top down.
 create or replace function {{ S | ident }}._restore_levels(p_rows integer) returns bigint
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $_restore_levels$
 declare
     v_count bigint;
@@ -55,20 +55,10 @@ begin
         returning k.content
     )
 
-    insert into {{ level.table | relation(m.schema) }} (
-        {{ level.id | ident }}{% if level.parent %}, {{ level.parent | ident }}{% endif %}
-        {%- for name, type in level.types %}, {{ name | ident }}{% endfor %}
-
-    )
-    select {{ level.id | column('one') }}{% if level.parent %}, {{ level.parent | column('one') }}{% endif %}
-        {%- for name, type in level.types %}, {{ name | column('one') }}{% endfor %}
-
-    from back
-    cross join lateral pg_catalog.jsonb_populate_record(null::{{ level.table | relation(m.schema) }}, back.content) as one
-    on conflict do nothing;
-    get diagnostics v_count = row_count;
-    if v_count > 0 or exists (select from {{ S | ident }}.kept_level as k where k.level = {{ level.name | literal }}) then
-        return greatest(v_count, 1);
+    select count(tandem._put_back({{ level.table | relation(m.schema) | literal }}::regclass, back.content)) into v_count
+    from back;
+    if v_count > 0 then
+        return v_count;
     end if;
 {% endfor %}
     return 0;

@@ -25,7 +25,7 @@
 create or replace function {{ S | ident }}._migrate_batch(p_run bigint, p_rows integer, p_failure jsonb)
 returns tandem.step_result
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -42,7 +42,7 @@ declare
     v_left bigint;
     v_written bigint := 0;
     v_rejected bigint := 0;
-    v_slow bigint;
+    v_lost bigint;
     v_tries integer := 0;
     r_run tandem.run;
     r_result tandem.step_result;
@@ -252,6 +252,7 @@ begin
                 {%- if m.leaf.actor %}, session_user{% endif %}
 
             from assigned as flat
+            returning {{ m.leaf.id | ident }}
         ){% for satellite in m.satellites %},
 
         {{ (satellite.name ~ '_rows') | ident }} as (
@@ -270,7 +271,12 @@ begin
         ){% endfor %}
 
 
-        select v_written + count(*) into v_written from assigned;
+        select v_written + a.rows_done, a.rows_done - l.rows_done into v_written, v_lost
+        from (select count(*) as rows_done from assigned) as a
+        cross join (select count(*) as rows_done from leaves) as l;
+        if v_lost > 0 then
+            perform {{ S | ident }}._suppressed({{ m.leaf.table | literal }}, v_from || ' to ' || v_last);
+        end if;
     end loop;
 
     -- Where the application's own BEFORE triggers stored something else, that is the truth now.

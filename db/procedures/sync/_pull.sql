@@ -3,7 +3,7 @@
 -- row comes into force with it. Returns what happened.
 create or replace function {{ S | ident }}._pull(p_leaf uuid, p_depth integer default 0) returns text
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $_pull$
 declare
     v_now timestamptz;

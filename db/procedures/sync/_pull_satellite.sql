@@ -5,7 +5,7 @@
 -- read, is read after it.
 create or replace function {{ S | ident }}.{{ name | ident }}(p_leaf uuid) returns boolean
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as ${{ name | trusted }}$
 declare
     v_now timestamptz;

@@ -5,7 +5,7 @@ create or replace function {{ S | ident }}._push(
     p_key {{ m.flat.key_type | sqltype }}, p_run bigint default null, p_depth integer default 0
 ) returns text
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $_push$
 declare
     v_fault text;
@@ -51,40 +51,19 @@ begin
         {{ pair | put('r_flat') }},
 {% endfor %}
 {% endfor %}
-        v_leaf
+        array[{% for level in m.levels %}{{ level.sync | column('r_flat') }}{{ ', ' if not loop.last }}{% endfor %}]
     );
     if r_kept.leaf is not null then
         -- what the flat table cannot hold comes back
-        insert into {{ m.leaf.table | relation(m.schema) }} (
-            {{ m.leaf.id | ident }}, {{ m.leaf.parent | ident }}
-            {%- for pair in m.leaf.pairs %}, {{ pair.hier | ident }}{% endfor %}
-            {%- for name in m.leaf.unmapped %}, {{ name | ident }}{% endfor %}
-
-        )
-        select
-            v_leaf, r_place.{{ m.bottom.name | trusted }}_id
-            {%- for pair in m.leaf.pairs %}, {{ pair | put('r_flat') }}{% endfor %}
-            {%- for name in m.leaf.unmapped %}, {{ name | column('kept') }}{% endfor %}
-
-        from pg_catalog.jsonb_populate_record(
-            null::{{ m.leaf.table | relation(m.schema) }}, r_kept.leaf
-        ) as kept
-        on conflict ({{ m.leaf.id | ident }}) do nothing;
-        v_written := found;
+        v_written := tandem._put_back(
+            {{ m.leaf.table | relation(m.schema) | literal }}::regclass,
+            r_kept.leaf || pg_catalog.jsonb_build_object(
+                {{ m.leaf.id | literal }}, v_leaf, {{ m.leaf.parent | literal }}, r_place.{{ m.bottom.name | trusted }}_id
+            )
+        );
 {% for satellite in m.satellites %}
-        insert into {{ satellite.table | relation(m.schema) }} (
-            {{ satellite.id | ident }}, {{ satellite.parent | ident }}, {{ satellite.effective | ident }}
-            {%- for name, type in satellite.types if name not in (satellite.id, satellite.parent, satellite.effective) %}, {{ name | ident }}{% endfor %}
-
-        )
-        select
-            {{ satellite.id | column('kept') }}, v_leaf, {{ satellite.effective | column('kept') }}
-            {%- for name, type in satellite.types if name not in (satellite.id, satellite.parent, satellite.effective) %}, {{ name | column('kept') }}{% endfor %}
-
-        from pg_catalog.jsonb_populate_recordset(
-            null::{{ satellite.table | relation(m.schema) }}, r_kept.satellites -> {{ satellite.name | literal }}
-        ) as kept
-        on conflict do nothing;
+        perform tandem._put_back({{ satellite.table | relation(m.schema) | literal }}::regclass, k.content)
+        from pg_catalog.jsonb_array_elements(r_kept.satellites -> {{ satellite.name | literal }}) as k (content);
         insert into {{ S | ident }}.due (satellite, leaf_id, effective)
         select {{ satellite.name | literal }}, v_leaf, {{ satellite.effective | column('s') }}
         from {{ satellite.table | relation(m.schema) }} as s
@@ -149,7 +128,9 @@ begin
     end if;
     if p_depth = 0 then
         -- a BEFORE trigger of the application may have stored something else: written back once
-        perform {{ S | ident }}._pull(v_leaf, 1);
+        if {{ S | ident }}._pull(v_leaf, 1) = 'gone' or {{ S | ident }}._differs(v_leaf) then
+            perform {{ S | ident }}._suppressed({{ m.leaf.table | literal }}, v_leaf::text);
+        end if;
     end if;
     return case when v_written then 'written' else 'unchanged' end;
 end

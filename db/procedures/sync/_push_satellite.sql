@@ -4,7 +4,7 @@
 -- leaf's row lock puts writers of both sides in a line; what is read, is read after it.
 create or replace function {{ S | ident }}.{{ name | ident }}(p_leaf uuid) returns boolean
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as ${{ name | trusted }}$
 declare
     v_now timestamptz;
@@ -53,12 +53,16 @@ begin
         update {{ satellite.table | relation(m.schema) }} as s
         set {% for pair in satellite.pairs %}{{ pair.hier | ident }} = {{ pair | put('r_flat') }}{{ ', ' if not loop.last }}{% endfor %}
 
-        where {{ satellite.id | column('s') }} = r_row.row_id;
+        where {{ satellite.id | column('s') }} = r_row.row_id
+        returning {% for pair in satellite.pairs %}{{ pair.hier | column('s') }}{{ ', ' if not loop.last }}{% endfor %} into r_row;
+        if not found or {% for pair in satellite.pairs %}{{ pair | differs('r_flat', 'r_row') }}{{ ' or ' if not loop.last }}{% endfor %} then
+            perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);
+        end if;
         return true;
     else
         v_now := greatest(v_now, r_row.effective + interval '1 microsecond');
     end if;
-    insert into {{ satellite.table | relation(m.schema) }} (
+    insert into {{ satellite.table | relation(m.schema) }} as s (
         {{ satellite.id | ident }}, {{ satellite.parent | ident }}, {{ satellite.effective | ident }}
         {%- for pair in satellite.pairs %}, {{ pair.hier | ident }}{% endfor %}
         {%- for column_name, value in satellite.where %}, {{ column_name | ident }}{% endfor %}
@@ -69,7 +73,12 @@ begin
         {%- for pair in satellite.pairs %}, {{ pair | put('r_flat') }}{% endfor %}
         {%- for column_name, value in satellite.where %}, {{ value | literal }}{% endfor %}
 
-    );
+    )
+    returning {% for pair in satellite.pairs %}{{ pair.hier | column('s') }}{{ ', ' if not loop.last }}{% endfor %} into r_row;
+    if not found or {% for pair in satellite.pairs %}{{ pair | differs('r_flat', 'r_row') }}{{ ' or ' if not loop.last }}{% endfor %} then
+        -- a BEFORE trigger of the application stored something else, or nothing: the truth now
+        perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);
+    end if;
     return true;
 end
 ${{ name | trusted }}$;

@@ -3,7 +3,7 @@
 create or replace function {{ S | ident }}._restore_batch(p_run bigint, p_rows integer)
 returns tandem.step_result
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $_restore_batch$
 declare
     r_result tandem.step_result;

@@ -2,7 +2,7 @@
 -- trigger of the application stored something else, what the flat row says.
 create or replace function {{ S | ident }}._settle(p_leaf uuid) returns void
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $_settle$
 begin
 {% for satellite in m.satellites %}
@@ -12,6 +12,9 @@ begin
         perform {{ S | ident }}._push({{ m.flat.key | column('flat') }}, null, 1)
         from {{ m.flat.table | relation(m.schema) }} as flat
         where {{ m.leaf.sync | column('flat') }} = p_leaf;
+        if {{ S | ident }}._differs(p_leaf) then
+            perform {{ S | ident }}._suppressed({{ m.flat.table | literal }}, p_leaf::text);
+        end if;
     end if;
 end
 $_settle$;

@@ -5,7 +5,7 @@ returns table (
 )
 language plpgsql stable
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $analyze_schema$
 declare
     v_flat regclass := pg_catalog.to_regclass({{ m.flat.table | relation(m.schema) | literal }});
@@ -142,6 +142,14 @@ begin
             where p.polrelid = r.oid and p.polpermissive and p.polcmd = '*'
                 and (0 = any (p.polroles) or current_user::regrole::oid = any (p.polroles))
                 and pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true'
+        )
+    union all
+    select 'blocker', 'everyone may create objects in a schema of the search path', n.nspname::text, 1, null,
+        pg_catalog.format('revoke create on schema %I from public;', n.nspname)
+    from pg_catalog.pg_namespace as n
+    where n.nspname::text in ({% for name in m.search_path %}{{ name | literal }}{{ ', ' if not loop.last }}{% endfor %})
+        and exists (
+            select from pg_catalog.aclexplode(n.nspacl) as a where a.grantee = 0 and a.privilege_type = 'CREATE'
         )
     union all
     select 'note', 'triggers of your own fire during the migration and on synced rows', r.relation, count(*),

@@ -5,7 +5,7 @@ returns table (
 )
 language plpgsql stable
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $show$
 declare
     v_now timestamptz := pg_catalog.clock_timestamp();

@@ -3,7 +3,7 @@ create or replace function {{ S | ident }}.validate()
 returns table (check_name text, passed boolean, expected text, actual text, detail text)
 language plpgsql stable
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $validate$
 begin
     return query

@@ -4,7 +4,7 @@ create or replace function {{ S | ident }}.migrate_step(p_run bigint, p_rows int
 returns tandem.step_result
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $migrate_step$
 declare
     v_stage text;

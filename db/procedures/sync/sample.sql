@@ -4,7 +4,7 @@ create or replace function {{ S | ident }}.sample(
 )
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $sample$
 declare
     v_run bigint;
@@ -23,8 +23,8 @@ begin
         milliseconds := 1000 * extract(epoch from pg_catalog.clock_timestamp() - v_started);
         wal_bytes := pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), v_lsn);
         rows_done := r_result.written_rows;
-        raise exception 'sample' using errcode = 'TD000';
-    exception when sqlstate 'TD000' then
+        raise exception 'sample' using errcode = 'TD099';
+    exception when sqlstate 'TD099' then
         null;
     end;
 end

@@ -3,7 +3,7 @@ create or replace function {{ S | ident }}.switches()
 returns table (relation text, direction text, trigger_name text, enabled boolean)
 language sql stable
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $switches$
     select
         r.relation,

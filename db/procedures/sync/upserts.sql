@@ -10,7 +10,7 @@ create or replace function {{ S | ident }}.{{ name | ident }}(
 ) returns uuid
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as ${{ name | trusted }}$
 begin
 {% for level in m.levels %}
@@ -30,7 +30,7 @@ begin
     return (
         select p.{{ m.bottom.name | trusted }}_id
         from {{ S | ident }}._place(
-            {%- for level in m.levels %}{% for pair, parameter in level.key_params %}{{ parameter | trusted }}, {% endfor %}{% endfor %}null) as p
+            {%- for level in m.levels %}{% for pair, parameter in level.key_params %}{{ parameter | trusted }}, {% endfor %}{% endfor %}'{}') as p
     );
 end
 ${{ name | trusted }}$;
@@ -52,7 +52,7 @@ create or replace function {{ S | ident }}.{{ name | ident }}(
 ) returns uuid
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as ${{ name | trusted }}$
 declare
     v_leaf uuid;
@@ -125,7 +125,7 @@ create or replace function {{ S | ident }}.{{ name | ident }}(
 ) returns uuid
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as ${{ name | trusted }}$
 begin
     update {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
@@ -153,7 +153,7 @@ create or replace function {{ S | ident }}.{{ name | ident }}(
 ) returns uuid
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as ${{ name | trusted }}$
 begin
     update {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
@@ -184,7 +184,7 @@ create or replace function {{ S | ident }}.{{ name | ident }}(
 ) returns uuid
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as ${{ name | trusted }}$
 declare
     v_id uuid;

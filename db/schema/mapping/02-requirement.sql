@@ -52,7 +52,7 @@ alter table {{ table | relation(m.schema) }} disable trigger {{ name | ident }}{
 -- CREATE INDEX CONCURRENTLY.
 create or replace function {{ S | ident }}.requirement() returns setof tandem.requirement
 language sql stable
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $requirement$
     select
         v.ordinal, v.kind, v.relation, v.object, v.columns::text[], v.expected, v.is_unique,

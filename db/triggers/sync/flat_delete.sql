@@ -8,7 +8,7 @@ execute function {{ S | ident }}.flat_delete()
 create or replace function {{ S | ident }}.flat_delete() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $flat_delete$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();

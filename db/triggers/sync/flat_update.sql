@@ -14,7 +14,7 @@ execute function {{ S | ident }}.flat_update()
 create or replace function {{ S | ident }}.flat_update() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $flat_update$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
@@ -31,11 +31,14 @@ begin
         'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
     );
     if {{ m.flat.key | changed(m.flat.key_type) }} then
-        -- identity follows the row
-        update tandem.rejected_row as r
-        set row_key = {{ m.flat.key | column('new') }}::text
-        where r.mapping = {{ m.name | literal }} and r.side = 'flat' and r.resolved_at is null
-            and r.row_key = {{ m.flat.key | column('old') }}::text;
+        -- Identity follows the row. The notes of rejected rows do so by what the table holds now:
+        -- keys may have been swapped.
+        if not exists (
+            select from {{ m.flat.table | relation(m.schema) }} as flat
+            where {{ m.flat.key | column('flat') }} = {{ m.flat.key | column('old') }} and {{ m.flat.status | column('flat') }} = 'rejected'
+        ) then
+            perform tandem._resolve({{ m.name | literal }}, {{ m.flat.key | column('old') }}::text, 'key changed');
+        end if;
     end if;
     if {{ m.leaf.sync | column('new') }} is null or {{ m.flat.status | column('new') }} is distinct from 'active'
         or {{ S | ident }}._fault(
@@ -85,6 +88,8 @@ begin
                 where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('new') }}
             ) then
                 perform {{ S | ident }}._push({{ m.flat.key | column('new') }});
+            elsif {{ S | ident }}._differs({{ m.leaf.sync | column('new') }}) then
+                perform {{ S | ident }}._pull({{ m.leaf.sync | column('new') }});
             end if;
         end if;
 {% endif %}

@@ -1,7 +1,7 @@
 create or replace function {{ S | ident }}.inside() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $inside$
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');

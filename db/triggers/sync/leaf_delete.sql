@@ -7,7 +7,7 @@ execute function {{ S | ident }}.leaf_delete()
 create or replace function {{ S | ident }}.leaf_delete() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $leaf_delete$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
@@ -28,6 +28,15 @@ begin
             where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.id | column('old') }}
         )
     returning {{ m.flat.key | column('flat') }}::text, {{ m.flat.status | column('flat') }} into v_key, v_status;
+    if not found and exists (
+        select from {{ m.flat.table | relation(m.schema) }} as flat
+        where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('old') }}
+    ) and not exists (
+        select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+        where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.id | column('old') }}
+    ) then
+        perform {{ S | ident }}._suppressed({{ m.flat.table | literal }}, {{ m.leaf.id | column('old') }}::text);
+    end if;
     if v_status <> 'active' then
         perform tandem._resolve({{ m.name | literal }}, v_key, 'deleted');
     end if;

@@ -14,7 +14,7 @@ execute function {{ S | ident }}.leaf_update()
 create or replace function {{ S | ident }}.leaf_update() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $leaf_update$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
@@ -69,6 +69,8 @@ begin
 {% endfor %}
         ) then
             perform {{ S | ident }}._push({{ m.flat.key | column('r_flat') }}, null, 1);
+        elsif not v_found and {{ S | ident }}._differs({{ m.leaf.id | column('new') }}) then
+            perform {{ S | ident }}._settle({{ m.leaf.id | column('new') }});
         end if;
 {% endif %}
 {% for satellite in m.satellites %}

@@ -20,7 +20,7 @@ execute function {{ S | ident }}.{{ (level.name ~ '_update') | ident }}()
 create or replace function {{ S | ident }}.{{ name | ident }}() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as ${{ name | trusted }}$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
@@ -47,11 +47,6 @@ begin
         set {{ level.sync | ident }} = {{ level.id | column('new') }}
         where {{ level.sync | column('flat') }} = {{ level.id | column('old') }};
     end if;
-{% if level.parent %}
-    if {{ level.parent | changed('uuid') }} then
-        perform {{ S | ident }}._lock_above_{{ level.name | trusted }}({{ level.id | column('new') }});
-    end if;
-{% endif %}
     update {{ m.flat.table | relation(m.schema) }} as flat
     set
 {% for pair in level.pairs %}
@@ -71,29 +66,22 @@ begin
 {%- endfor %});
 {% if level.parent %}
     if {{ level.parent | changed('uuid') }} then
-        update {{ m.flat.table | relation(m.schema) }} as flat
-        set
-{% for other in m.levels[:depth] %}
-            {{ other.sync | ident }} = {{ other.id | column(other.name) }}{{ ',' if not loop.last or other.pairs }}
-{% set last = loop.last %}
-{% for pair in other.pairs %}
-            {{ pair.flat | ident }} = case when {{ pair | differs('flat', other.name) }}
-                then {{ pair | get(other.name) }} else {{ pair.flat | column('flat') }} end
-                {{- ',' if not (loop.last and last) or m.flat.touch }}
-{% endfor %}
-{% endfor %}
-{% if m.flat.touch %}
-            {{ m.flat.touch | ident }} = pg_catalog.clock_timestamp()
-{% endif %}
-        from {{ level.table | relation(m.schema) }} as {{ level.name | ident }}
-{% for other in m.levels[:depth] | reverse %}
-{% set below = m.levels[depth - loop.index0] %}
+        -- moved: leaf by leaf, because each locks its whole chain before it reads it
+        perform {{ S | ident }}._pull({{ m.leaf.id | column(m.leaf.name) }})
+        from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+{% for other in m.levels[depth:] | reverse %}
+{% set below = m.chain[m.chain | length - loop.index] %}
         join {{ other.table | relation(m.schema) }} as {{ other.name | ident }} on {{ other.id | column(other.name) }} = {{ below.parent | column(below.name) }}
 {% endfor %}
-        where {{ level.id | column(level.name) }} = {{ level.id | column('new') }}
-            and {{ level.sync | column('flat') }} = {{ level.id | column('new') }};
+        where {{ level.id | column(level.name) }} = {{ level.id | column('new') }};
     end if;
 {% endif %}
+    if {{ S | ident }}._has_own_triggers() then
+        -- they may have stored something else: that is the truth then
+        perform {{ S | ident }}._settle({{ m.leaf.sync | column('flat') }})
+        from {{ m.flat.table | relation(m.schema) }} as flat
+        where {{ level.sync | column('flat') }} = {{ level.id | column('new') }} and {{ S | ident }}._differs({{ m.leaf.sync | column('flat') }});
+    end if;
     -- rejected rows may be in order again
     for v_key in
         select {{ m.flat.key | column('flat') }} from {{ m.flat.table | relation(m.schema) }} as flat
@@ -109,55 +97,4 @@ ${{ name | trusted }}$;
 
 comment on function {{ S | ident }}.{{ name | ident }}() is
 'Trigger function: a renamed or moved row of this level changes all flat rows below it.';
-{% if level.parent %}
-
--- Locks the ancestors of a row that was moved, top down, before they are read.
-create or replace function {{ S | ident }}._lock_above_{{ level.name | trusted }}(p_id uuid) returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $_lock_above_{{ level.name | trusted }}$
-declare
-{% for other in m.levels[:depth] %}
-    v_{{ other.name | trusted }} uuid;
-{% endfor %}
-begin
-    for v_try in 1 .. 100 loop
-        select {% for other in m.levels[:depth] %}{{ other.id | column(other.name) }}{{ ', ' if not loop.last }}{% endfor %}
-
-        into {% for other in m.levels[:depth] %}v_{{ other.name | trusted }}{{ ', ' if not loop.last }}{% endfor %}
-
-        from {{ level.table | relation(m.schema) }} as {{ level.name | ident }}
-{% for other in m.levels[:depth] | reverse %}
-{% set below = m.levels[depth - loop.index0] %}
-        join {{ other.table | relation(m.schema) }} as {{ other.name | ident }} on {{ other.id | column(other.name) }} = {{ below.parent | column(below.name) }}
-{% endfor %}
-        where {{ level.id | column(level.name) }} = p_id;
-{% for other in m.levels[:depth] %}
-        perform from {{ other.table | relation(m.schema) }} as {{ other.name | ident }}
-        where {{ other.id | column(other.name) }} = v_{{ other.name | trusted }}
-{%- if other.parent %}
-
-            and {{ other.parent | column(other.name) }} = v_{{ m.levels[loop.index0 - 1].name | trusted }}
-{%- endif %}
-
-        for key share;
-{% if loop.last %}
-        if found then
-            return;
-        end if;
-{% else %}
-        continue when not found;
-{% endif %}
-{% endfor %}
-    end loop;
-    raise exception 'the parents of a row of {{ level.table | in_format }} keep changing'
-    using errcode = 'serialization_failure',
-        detail = pg_catalog.format('Row %s.', p_id),
-        hint = 'Try the transaction again.';
-end
-$_lock_above_{{ level.name | trusted }}$;
-
-comment on function {{ S | ident }}._lock_above_{{ level.name | trusted }}(uuid) is
-'Locks the ancestors of a row of this level, top down.';
-{% endif %}
 {% endfor %}

@@ -29,7 +29,7 @@ execute function {{ S | ident }}.{{ (satellite.name ~ '_change') | ident }}()
 create or replace function {{ S | ident }}.{{ name | ident }}() returns trigger
 language plpgsql
 security definer
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as ${{ name | trusted }}$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
@@ -70,10 +70,11 @@ comment on function {{ S | ident }}.{{ name | ident }}() is
 
 create or replace function {{ S | ident }}._settle_{{ satellite.name | trusted }}(p_leaf uuid) returns void
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.path | trusted }}
 as $_settle_{{ satellite.name | trusted }}$
 begin
-    if {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf) and {{ S | ident }}._differs(p_leaf) then
+    perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);
+    if {{ S | ident }}._differs(p_leaf) then
         perform {{ S | ident }}._settle(p_leaf);
     end if;
 end

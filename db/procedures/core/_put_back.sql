@@ -1,0 +1,27 @@
+-- Inserts a row from its jsonb, whatever columns the table has now: those that were added since the
+-- row was kept get their defaults, generated ones are left out. Off every hot path.
+create or replace function tandem._put_back(p_table regclass, p_row jsonb) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_put_back$
+declare
+    v_columns text;
+    v_count bigint;
+begin
+    select pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' order by a.attnum)
+    into v_columns
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+        and p_row ? a.attname::text;
+    execute pg_catalog.format(
+        'insert into %1$s (%2$s) overriding system value
+        select %2$s from pg_catalog.jsonb_populate_record(null::%1$s, $1) on conflict do nothing',
+        p_table, v_columns
+    ) using p_row;
+    get diagnostics v_count = row_count;
+    return v_count > 0;
+end
+$_put_back$;
+
+comment on function tandem._put_back(regclass, jsonb) is
+'Inserts a row from jsonb, with the columns that the table has now; false where it was there.';
