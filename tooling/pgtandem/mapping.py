@@ -161,6 +161,11 @@ class Mapping:
         return found
 
     @property
+    def hierarchy_tables(self) -> tuple[str, ...]:
+        """All tables but the flat one."""
+        return (*(level.table for level in self.chain), *(one.table for one in self.satellites))
+
+    @property
     def path(self) -> str:
         """The search path of rendered routines. Triggers of the application inherit it, and they
         name their tables without a schema; what pgtandem itself names is qualified."""

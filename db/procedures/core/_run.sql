@@ -112,6 +112,7 @@ begin
                 v_rows := greatest(1, v_rows / 2);
                 commit;
                 set local search_path = pg_catalog, pg_temp;
+                perform tandem._run_fence(r_run.run_id, r_run.attempt);
                 perform pg_catalog.pg_sleep(least(2.0, 0.02 * v_tries) * (0.5 + pg_catalog.random()));
             elsif v_stop or v_error is not null or (v_failure ->> 'retry')::boolean then
                 perform tandem._run_finish(r_run.run_id, r_run.attempt, 'failed', v_failure);
@@ -161,6 +162,7 @@ begin
         end if;
         continue when v_single;
         if v_pause_ms > 0 then
+            perform tandem._run_fence(r_run.run_id, r_run.attempt);
             perform pg_catalog.pg_sleep(v_pause_ms / 1000.0);
             commit;
             set local search_path = pg_catalog, pg_temp;
@@ -176,6 +178,8 @@ begin
             exit when v_hold is null or v_hold = '' or v_hold like 'cannot see %';
             commit;
             set local search_path = pg_catalog, pg_temp;
+            -- the lock says meanwhile that this run is alive
+            perform tandem._run_fence(r_run.run_id, r_run.attempt);
             perform pg_catalog.pg_sleep(0.5);
             commit;
             set local search_path = pg_catalog, pg_temp;

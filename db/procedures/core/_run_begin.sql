@@ -11,6 +11,21 @@ declare
     v_step regprocedure := tandem._step_of(p_kind, p_mapping);
     r_run tandem.run;
 begin
+    -- Looked at before anything is waited for: a live run lets go of its lock for some microseconds
+    -- at each COMMIT, so a wait would end just then and take the run over from a session that works.
+    for v_poll in 1 .. 4 loop
+        select * into r_run from tandem.run as r
+        where r.finished_at is null and r.mapping is not distinct from p_mapping
+            and (p_mapping is not null or r.kind = p_kind)
+            and not tandem._ranges_apart(r.kind, r.key_from, r.key_to, p_kind, p_params)
+        order by tandem._running(r.run_id) desc, r.run_id
+        limit 1;
+        exit when not found;
+        if tandem._running(r_run.run_id) then
+            perform tandem._already_running(r_run);
+        end if;
+        perform pg_catalog.pg_sleep(0.02);
+    end loop;
     -- Two beginners in one moment: the second sees what the first has inserted.
     lock table tandem.run in share row exclusive mode;
     for r_run in
@@ -20,26 +35,11 @@ begin
         order by r.run_id
         for update
     loop
-        if r_run.kind = 'migrate' and p_kind = 'migrate'
-            and (r_run.key_from, r_run.key_to)
-            is distinct from (p_params ->> 'from', p_params ->> 'to')
-            and (r_run.key_from is not null or r_run.key_to is not null)
-            and (p_params ->> 'from' is not null or p_params ->> 'to' is not null) then
-            continue;
-        end if;
+        continue when tandem._ranges_apart(
+            r_run.kind, r_run.key_from, r_run.key_to, p_kind, p_params
+        );
         if not pg_catalog.pg_try_advisory_xact_lock(tandem._run_lock(), r_run.run_id::integer) then
-            raise exception '% of % is running already (run %)',
-                r_run.kind, coalesce(p_mapping, 'this database'), r_run.run_id
-            using errcode = 'TD010',
-                detail = pg_catalog.format(
-                    'Started by %s from %s at %s, backend %s, %s rows read so far.',
-                    r_run.started_by, r_run.application, r_run.started_at::timestamptz(0),
-                    r_run.backend_pid, r_run.read_rows
-                ),
-                hint = pg_catalog.format(
-                    'Watch it: SELECT * FROM tandem.progress WHERE run_id = %s. Stop it: SELECT '
-                    'pg_cancel_backend(%s).', r_run.run_id, r_run.backend_pid
-                );
+            perform tandem._already_running(r_run);
         end if;
         if r_run.kind = p_kind and r_run.params - v_tuning = p_params - v_tuning then
             update tandem.run as r

@@ -33,9 +33,9 @@ cross join lateral (
 ) as l
 left join lateral (
     -- the last second of batches says how fast it is now
-    select sum(b.read_rows) / nullif(greatest(
-        sum(b.milliseconds) / 1000,
-        extract(epoch from max(b.finished_at) - min(b.finished_at))
+    select pg_catalog.sum(b.read_rows) / nullif(greatest(
+        pg_catalog.sum(b.milliseconds) / 1000,
+        extract(epoch from pg_catalog.max(b.finished_at) - pg_catalog.min(b.finished_at))
     ), 0) as rate
     from (
         select x.read_rows, x.milliseconds, x.finished_at

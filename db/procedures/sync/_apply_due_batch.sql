@@ -11,7 +11,7 @@ begin
     perform tandem._require_phase({{ m.name | literal }}, 'apply_due', array['syncing', 'migrated']);
     r_result := row(false, '{}', 0, 0, 0, 0, null, null);
     for r_due in
-        select due.leaf_id, due.satellite, max(due.effective) as effective from {{ S | ident }}.due as due
+        select due.leaf_id, due.satellite, pg_catalog.max(due.effective) as effective from {{ S | ident }}.due as due
         where due.effective <= pg_catalog.clock_timestamp()
         group by due.leaf_id, due.satellite
         order by due.leaf_id

@@ -22,9 +22,9 @@ as $_calls$
     )
 
     select
-        max(started.times),
-        greatest(0, max(started.times) - sum(buckets.times))::bigint,
-        pg_catalog.round(sum(buckets.times * buckets.mean_us) / nullif(sum(buckets.times), 0) / 1000.0, 3)
+        pg_catalog.max(started.times),
+        greatest(0, pg_catalog.max(started.times) - pg_catalog.sum(buckets.times))::bigint,
+        pg_catalog.round(pg_catalog.sum(buckets.times * buckets.mean_us) / nullif(pg_catalog.sum(buckets.times), 0) / 1000.0, 3)
     from buckets
     cross join started
 $_calls$;

@@ -7,7 +7,7 @@ declare
     v_count bigint;
 begin
     -- leaves that have no flat row are kept under their own id
-    select count({{ S | ident }}._keep(k.leaf_id, 'leaf ' || k.leaf_id, 'deleted')) into v_count
+    select pg_catalog.count({{ S | ident }}._keep(k.leaf_id, 'leaf ' || k.leaf_id, 'deleted')) into v_count
     from (
         select {{ m.leaf.id | column(m.leaf.name) }} as leaf_id from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} limit p_rows
     ) as k;
@@ -55,7 +55,7 @@ begin
         returning k.content
     )
 
-    select count(tandem._put_back({{ level.table | relation(m.schema) | literal }}::regclass, back.content)) into v_count
+    select pg_catalog.count(tandem._put_back({{ level.table | relation(m.schema) | literal }}::regclass, back.content)) into v_count
     from back;
     if v_count > 0 then
         return v_count;

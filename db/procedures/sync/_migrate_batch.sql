@@ -55,14 +55,14 @@ begin
         v_from := (r_run.cursor ->> 'from')::{{ m.flat.key_type | sqltype }};
         v_to := (r_run.cursor ->> 'to')::{{ m.flat.key_type | sqltype }};
     else
-        select min({{ m.flat.key | column('flat') }}) into v_from
+        select pg_catalog.min({{ m.flat.key | column('flat') }}) into v_from
         from {{ m.flat.table | relation(m.schema) }} as flat
         where r_run.key_from is null or {{ m.flat.key | column('flat') }} >= r_run.key_from::{{ m.flat.key_type | sqltype }};
-        select max({{ m.flat.key | column('flat') }}) into v_to
+        select pg_catalog.max({{ m.flat.key | column('flat') }}) into v_to
         from {{ m.flat.table | relation(m.schema) }} as flat
         where r_run.key_to is null or {{ m.flat.key | column('flat') }} <= r_run.key_to::{{ m.flat.key_type | sqltype }};
     end if;
-    select max(b.batch_key), count(*) into v_last, r_result.read_rows
+    select pg_catalog.max(b.batch_key), pg_catalog.count(*) into v_last, r_result.read_rows
     from (
         select {{ m.flat.key | column('flat') }} as batch_key
         from {{ m.flat.table | relation(m.schema) }} as flat
@@ -158,7 +158,7 @@ begin
 
     -- The rest, set by set: parents top down, locked in key order once they are there, then the rows.
     loop
-        select count(*) into v_left
+        select pg_catalog.count(*) into v_left
         from {{ m.flat.table | relation(m.schema) }} as flat
         where {{ todo() | trusted }};
         exit when v_left = 0;
@@ -272,8 +272,8 @@ begin
 
 
         select v_written + a.rows_done, a.rows_done - l.rows_done into v_written, v_lost
-        from (select count(*) as rows_done from assigned) as a
-        cross join (select count(*) as rows_done from leaves) as l;
+        from (select pg_catalog.count(*) as rows_done from assigned) as a
+        cross join (select pg_catalog.count(*) as rows_done from leaves) as l;
         if v_lost > 0 then
             perform {{ S | ident }}._suppressed({{ m.leaf.table | literal }}, v_from || ' to ' || v_last);
         end if;
@@ -291,7 +291,7 @@ begin
         end loop;
     end if;
 
-    select min({{ m.flat.key | column('flat') }}) into v_next
+    select pg_catalog.min({{ m.flat.key | column('flat') }}) into v_next
     from {{ m.flat.table | relation(m.schema) }} as flat
     where {{ m.flat.key | column('flat') }} > v_last and {{ m.flat.key | column('flat') }} <= v_to;
     r_result.written_rows := v_written;

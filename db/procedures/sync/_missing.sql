@@ -31,11 +31,11 @@ begin
             ) then 'absent' end
             when 'column' then (
                 select case
-                    when count(a.attname) = 0 then 'absent'
-                    when max(pg_catalog.format_type(a.atttypid, a.atttypmod))
+                    when pg_catalog.count(a.attname) = 0 then 'absent'
+                    when pg_catalog.max(pg_catalog.format_type(a.atttypid, a.atttypmod))
                         <> pg_catalog.replace(r.expected, 'varchar', 'character varying')
                         then pg_catalog.format('is %s and should be %s',
-                            max(pg_catalog.format_type(a.atttypid, a.atttypmod)), r.expected)
+                            pg_catalog.max(pg_catalog.format_type(a.atttypid, a.atttypmod)), r.expected)
                 end
                 from pg_catalog.pg_attribute as a
                 where a.attrelid = c.oid and a.attname = r.object and not a.attisdropped
@@ -47,7 +47,7 @@ begin
                     and i.indisunique >= r.is_unique
                     and (
                         select pg_catalog.array_agg(a.attname::text order by k.position)
-                        from unnest(i.indkey::smallint[]) with ordinality as k (number, position)
+                        from pg_catalog.unnest(i.indkey::smallint[]) with ordinality as k (number, position)
                         join pg_catalog.pg_attribute as a
                             on a.attrelid = i.indrelid and a.attnum = k.number
                         where k.position <= case when r.is_unique then i.indnkeyatts

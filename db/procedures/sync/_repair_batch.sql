@@ -29,14 +29,14 @@ begin
     if v_stage = 'begin' then
         perform tandem._require_phase({{ m.name | literal }}, 'repair', array['syncing', 'migrated']);
         perform tandem._require_prepared({{ m.name | literal }});
-        select count(*) into v_total from {{ m.flat.table | relation(m.schema) }} as flat;
+        select pg_catalog.count(*) into v_total from {{ m.flat.table | relation(m.schema) }} as flat;
         r_result.total_rows := v_total;
         r_result.cursor := pg_catalog.jsonb_build_object('stage', 'flat', 'from', (
-            select min({{ m.flat.key | column('flat') }})::text from {{ m.flat.table | relation(m.schema) }} as flat
+            select pg_catalog.min({{ m.flat.key | column('flat') }})::text from {{ m.flat.table | relation(m.schema) }} as flat
         ));
         return r_result;
     elsif v_stage = 'flat' then
-        select max(b.batch_key), count(*) into v_last, r_result.read_rows
+        select pg_catalog.max(b.batch_key), pg_catalog.count(*) into v_last, r_result.read_rows
         from (
             select {{ m.flat.key | column('flat') }} as batch_key
             from {{ m.flat.table | relation(m.schema) }} as flat
@@ -96,8 +96,8 @@ begin
             end if;
         end loop;
         r_result.cursor := (
-            select case when min({{ m.flat.key | column('flat') }}) is null then '{"stage": "leaf"}'::jsonb
-                else pg_catalog.jsonb_build_object('stage', 'flat', 'from', min({{ m.flat.key | column('flat') }})::text) end
+            select case when pg_catalog.min({{ m.flat.key | column('flat') }}) is null then '{"stage": "leaf"}'::jsonb
+                else pg_catalog.jsonb_build_object('stage', 'flat', 'from', pg_catalog.min({{ m.flat.key | column('flat') }})::text) end
             from {{ m.flat.table | relation(m.schema) }} as flat
             where {{ m.flat.key | column('flat') }} > v_last
         );

@@ -16,8 +16,8 @@ begin
     with pairs as (
         select
             {{ m.flat.key | column('flat') }}::text as flat_key, {{ m.leaf.id | column(m.leaf.name) }} as leaf_id,
-            count(*) over (partition by {{ m.flat.key | column('flat') }}) as leaves,
-            count(*) over (partition by {{ m.leaf.id | column(m.leaf.name) }}) as flats
+            pg_catalog.count(*) over (partition by {{ m.flat.key | column('flat') }}) as leaves,
+            pg_catalog.count(*) over (partition by {{ m.leaf.id | column(m.leaf.name) }}) as flats
         from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
 {% for level in m.levels | reverse %}
         join {{ level.table | relation(m.schema) }} as {{ level.name | ident }}

@@ -26,7 +26,7 @@ begin
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     if v_stage = 'begin' then
         perform tandem._require_phase({{ m.name | literal }}, 'rollback', array['prepared', 'syncing', 'migrated']);
-        select count(*) into v_count from {{ m.flat.table | relation(m.schema) }} as flat;
+        select pg_catalog.count(*) into v_count from {{ m.flat.table | relation(m.schema) }} as flat;
         r_result.total_rows := v_count;
         r_result.cursor := '{"stage": "off"}';
     elsif v_stage = 'off' then
@@ -40,12 +40,12 @@ begin
             r_result.message := pg_catalog.format('%s off for %s', v_direction, v_relation);
         else
             r_result.cursor := pg_catalog.jsonb_build_object('stage', 'rows', 'from', (
-                select min({{ m.flat.key | column('flat') }})::text from {{ m.flat.table | relation(m.schema) }} as flat
+                select pg_catalog.min({{ m.flat.key | column('flat') }})::text from {{ m.flat.table | relation(m.schema) }} as flat
             ));
             r_result.message := 'noting which row belongs to which leaf';
         end if;
     elsif v_stage = 'rows' then
-        select max(b.batch_key), count(*) into v_last, r_result.read_rows
+        select pg_catalog.max(b.batch_key), pg_catalog.count(*) into v_last, r_result.read_rows
         from (
             select {{ m.flat.key | column('flat') }} as batch_key
             from {{ m.flat.table | relation(m.schema) }} as flat
@@ -77,8 +77,8 @@ begin
             end loop;
         end if;
         r_result.cursor := (
-            select case when min({{ m.flat.key | column('flat') }}) is null then '{"stage": "levels"}'::jsonb
-                else pg_catalog.jsonb_build_object('stage', 'rows', 'from', min({{ m.flat.key | column('flat') }})::text) end
+            select case when pg_catalog.min({{ m.flat.key | column('flat') }}) is null then '{"stage": "levels"}'::jsonb
+                else pg_catalog.jsonb_build_object('stage', 'rows', 'from', pg_catalog.min({{ m.flat.key | column('flat') }})::text) end
             from {{ m.flat.table | relation(m.schema) }} as flat
             where {{ m.flat.key | column('flat') }} > v_last
         );

@@ -21,9 +21,9 @@ begin
         flat_table := pg_catalog.format('%I.%I', r_mapping.schema_name, r_mapping.flat_table);
         execute pg_catalog.format(
             'select %1$L::text is not null, s.* from (select
-                max(case when x.direction = %2$L then x.state end),
-                max(case when x.direction = %3$L then x.state end),
-                max(case when x.direction = %4$L then x.state end)
+                pg_catalog.max(case when x.direction = %2$L then x.state end),
+                pg_catalog.max(case when x.direction = %3$L then x.state end),
+                pg_catalog.max(case when x.direction = %4$L then x.state end)
             from (
                 select w.direction, case when pg_catalog.bool_and(w.enabled) then %5$L
                     when pg_catalog.bool_or(w.enabled) then %6$L else %7$L end as state
@@ -36,15 +36,15 @@ begin
             select nullif(c.reltuples, -1)::bigint from pg_catalog.pg_class as c
             where c.oid = pg_catalog.to_regclass(flat_table)
         );
-        select count(*), (pg_catalog.array_agg(
+        select pg_catalog.count(*), (pg_catalog.array_agg(
             pg_catalog.format('%s row %s: %s', r.side, r.row_key, r.message) order by r.last_at desc
         ))[1]
         into rejected_rows, last_rejection
         from tandem.rejected_row as r
         where r.mapping = r_mapping.name and r.resolved_at is null;
         execute pg_catalog.format(
-            'select (select count(*) from %1$I.kept), (select count(*) from %1$I.due),
-                (select count(*) from %1$I.due as d where d.effective <= pg_catalog.clock_timestamp())',
+            'select (select pg_catalog.count(*) from %1$I.kept), (select pg_catalog.count(*) from %1$I.due),
+                (select pg_catalog.count(*) from %1$I.due as d where d.effective <= pg_catalog.clock_timestamp())',
             'tandem_' || mapping
         ) into kept_rows, due_rows, overdue_rows;
         select c.calls, c.errors, c.mean_ms

@@ -58,13 +58,13 @@ begin
     join pg_catalog.pg_class as c on c.oid = r.oid
     where c.relkind <> 'r'
     union all
-    select 'blocker', 'has inheritance children or parents', r.relation, count(*),
-        min(coalesce(nullif(i.inhrelid, r.oid), i.inhparent)::regclass::text), 'Rows in children fire no triggers of the parent. Move them into one table.'
+    select 'blocker', 'has inheritance children or parents', r.relation, pg_catalog.count(*),
+        pg_catalog.min(coalesce(nullif(i.inhrelid, r.oid), i.inhparent)::regclass::text), 'Rows in children fire no triggers of the parent. Move them into one table.'
     from relations as r
     join pg_catalog.pg_inherits as i on r.oid in (i.inhparent, i.inhrelid)
     group by r.relation
     union all
-    select 'blocker', 'a mapped column is absent', w.relation, count(*),
+    select 'blocker', 'a mapped column is absent', w.relation, pg_catalog.count(*),
         pg_catalog.string_agg(w.column_name, ', '), 'Correct the mapping, or add the column.'
     from wanted as w
     left join pg_catalog.pg_attribute as a
@@ -82,7 +82,7 @@ begin
     union all
     select 'blocker', 'a key is not unique', k.relation, 1, pg_catalog.array_to_string(k.columns, ', '),
         pg_catalog.format('create unique index concurrently on %s (%s);', k.relation, (
-            select pg_catalog.string_agg(pg_catalog.quote_ident(x), ', ') from unnest(k.columns) as x))
+            select pg_catalog.string_agg(pg_catalog.quote_ident(x), ', ') from pg_catalog.unnest(k.columns) as x))
     from keys as k
     join relations as r on r.relation = k.relation
     where not exists (
@@ -91,13 +91,13 @@ begin
         where i.indrelid = r.oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
             and (
                 select pg_catalog.array_agg(a.attname::text order by a.attname)
-                from unnest(i.indkey::smallint[]) with ordinality as u (number, position)
+                from pg_catalog.unnest(i.indkey::smallint[]) with ordinality as u (number, position)
                 join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.attnum = u.number
                 where u.position <= i.indnkeyatts
-            ) = (select pg_catalog.array_agg(x order by x) from unnest(k.columns) as x)
+            ) = (select pg_catalog.array_agg(x order by x) from pg_catalog.unnest(k.columns) as x)
     )
     union all
-    select 'blocker', 'an unmapped column is NOT NULL and has no default', r.relation, count(*),
+    select 'blocker', 'an unmapped column is NOT NULL and has no default', r.relation, pg_catalog.count(*),
         pg_catalog.string_agg(a.attname, ', '), 'Map it, give it a default, or drop its NOT NULL.'
     from relations as r
     join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
@@ -152,20 +152,20 @@ begin
             select from pg_catalog.aclexplode(n.nspacl) as a where a.grantee = 0 and a.privilege_type = 'CREATE'
         )
     union all
-    select 'note', 'triggers of your own fire during the migration and on synced rows', r.relation, count(*),
+    select 'note', 'triggers of your own fire during the migration and on synced rows', r.relation, pg_catalog.count(*),
         pg_catalog.string_agg(t.tgname, ', '), 'Look whether that is wanted; each is a test case.'
     from relations as r
     join pg_catalog.pg_trigger as t on t.tgrelid = r.oid
     where not t.tgisinternal and t.tgname not like 'tandem\_%' and t.tgenabled <> 'D'
     group by r.relation
     union all
-    select 'warning', 'rewrite rules', r.relation, count(*), pg_catalog.string_agg(w.rulename, ', '),
+    select 'warning', 'rewrite rules', r.relation, pg_catalog.count(*), pg_catalog.string_agg(w.rulename, ', '),
         'Rules rewrite statements before triggers see them. Replace them by triggers.'
     from relations as r
     join pg_catalog.pg_rewrite as w on w.ev_class = r.oid
     group by r.relation
     union all
-    select 'warning', 'foreign keys of other tables into the hierarchy', r.relation, count(*),
+    select 'warning', 'foreign keys of other tables into the hierarchy', r.relation, pg_catalog.count(*),
         pg_catalog.string_agg(f.conrelid::regclass::text, ', '),
         'An old program''s DELETE can fail with 23503. Consider ON DELETE CASCADE or SET NULL.'
     from relations as r
@@ -173,7 +173,7 @@ begin
     where f.conrelid <> all (select o.oid from relations as o) and r.oid <> v_flat
     group by r.relation
     union all
-    select 'note', 'is published for logical replication', r.relation, count(*), pg_catalog.string_agg(p.pubname, ', '),
+    select 'note', 'is published for logical replication', r.relation, pg_catalog.count(*), pg_catalog.string_agg(p.pubname, ', '),
         'Publish the whole mapping or none of it; subscribers do not fire the sync triggers.'
     from relations as r
     join pg_catalog.pg_publication_tables as p

@@ -5,7 +5,7 @@ as $drift_count$
 declare
     v_count bigint;
 begin
-    select count(*) into v_count
+    select pg_catalog.count(*) into v_count
     from tandem.drift(p_mapping, null) as d
     where d.kind not in ('price_due', 'rejected');
     return v_count;

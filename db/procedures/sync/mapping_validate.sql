@@ -9,24 +9,24 @@ begin
     return query
     with flat_rows as (
         select
-            count(*) filter (where {{ m.flat.status | column('flat') }} is distinct from 'rejected') as active,
-            count(*) filter (where {{ m.flat.status | column('flat') }} = 'rejected') as rejected,
-            count({{ m.leaf.sync | column('flat') }}) as linked,
-            count(distinct {{ m.leaf.sync | column('flat') }}) as linked_distinct,
-            count(*) filter (where {{ m.flat.status | column('flat') }} is distinct from 'rejected' and (
+            pg_catalog.count(*) filter (where {{ m.flat.status | column('flat') }} is distinct from 'rejected') as active,
+            pg_catalog.count(*) filter (where {{ m.flat.status | column('flat') }} = 'rejected') as rejected,
+            pg_catalog.count({{ m.leaf.sync | column('flat') }}) as linked,
+            pg_catalog.count(distinct {{ m.leaf.sync | column('flat') }}) as linked_distinct,
+            pg_catalog.count(*) filter (where {{ m.flat.status | column('flat') }} is distinct from 'rejected' and (
                 {%- for level in m.chain %}{{ level.sync | column('flat') }} is null{{ ' or ' if not loop.last }}{% endfor -%}
             )) as without_ids,
-            count(*) filter (where {{ m.flat.status | column('flat') }} is distinct from 'rejected' and {{ m.leaf.sync | column('flat') }} is null) as unmigrated
+            pg_catalog.count(*) filter (where {{ m.flat.status | column('flat') }} is distinct from 'rejected' and {{ m.leaf.sync | column('flat') }} is null) as unmigrated
         from {{ m.flat.table | relation(m.schema) }} as flat
     ),
 
     drift_rows as (
         select
-            count(*) filter (where d.kind = 'link') as links,
-            count(*) filter (where d.kind = 'value') as in_values,
-            count(*) filter (where d.kind = 'flat_only') as flat_only,
-            count(*) filter (where d.kind = 'hierarchy_only') as hierarchy_only,
-            count(*) filter (where d.kind = 'price_due') as due
+            pg_catalog.count(*) filter (where d.kind = 'link') as links,
+            pg_catalog.count(*) filter (where d.kind = 'value') as in_values,
+            pg_catalog.count(*) filter (where d.kind = 'flat_only') as flat_only,
+            pg_catalog.count(*) filter (where d.kind = 'hierarchy_only') as hierarchy_only,
+            pg_catalog.count(*) filter (where d.kind = 'price_due') as due
         from {{ S | ident }}.drift() as d
     )
 
@@ -52,7 +52,7 @@ begin
 {% set above = m.chain[loop.index0 - 1] %}
         union all
         select {{ (80 + loop.index) | literal }}, {{ ('every ' ~ level.name ~ ' has its ' ~ above.name) | literal }}, 0, (
-            select count(*) from {{ level.table | relation(m.schema) }} as one
+            select pg_catalog.count(*) from {{ level.table | relation(m.schema) }} as one
             where not exists (
                 select from {{ above.table | relation(m.schema) }} as other
                 where {{ above.id | column('other') }} = {{ level.parent | column('one') }}
@@ -63,32 +63,32 @@ begin
 {% for level in m.levels %}
         union all
         select {{ (100 + loop.index) | literal }}, {{ (level.name ~ ' keys unique') | literal }}, 0, (
-            select count(*) from (
+            select pg_catalog.count(*) from (
                 select from {{ level.table | relation(m.schema) }} as one
                 group by {% if level.parent %}{{ level.parent | column('one') }}, {% endif %}
 {% for pair in level.key_pairs %}{{ pair.hier | column('one') }}{{ ', ' if not loop.last }}{% endfor %}
 
-                having count(*) > 1
+                having pg_catalog.count(*) > 1
             ) as twice
         ), 'natural keys that occur twice'
 {% endfor %}
         union all
         select 120, 'rejected rows are kept', f.rejected, (
-            select count(*) from tandem.rejected_row as r
+            select pg_catalog.count(*) from tandem.rejected_row as r
             where r.mapping = {{ m.name | literal }} and r.side = 'flat' and r.resolved_at is null
         ), 'flat rows marked as rejected, and open rows of tandem.rejected_row' from flat_rows as f
         union all
         select 130, 'sync switched on', (
-            select count(*) from {{ S | ident }}.switches() as s, tandem.mapping as t
+            select pg_catalog.count(*) from {{ S | ident }}.switches() as s, tandem.mapping as t
             where t.name = {{ m.name | literal }} and t.phase in ('syncing', 'migrated')
                 and (s.direction = 'flat_to_hierarchy' and t.flat_to_hierarchy
                     or s.direction = 'hierarchy_to_flat' and t.hierarchy_to_flat)
         ), (
-            select count(*) from {{ S | ident }}.switches() as s where s.enabled and s.direction <> 'log'
+            select pg_catalog.count(*) from {{ S | ident }}.switches() as s where s.enabled and s.direction <> 'log'
         ), 'triggers that should be enabled, and that are'
         union all
         select 140, 'nothing missing', 0, (
-            select count(*) from tandem._missing({{ m.name | literal }}) as x where x.kind <> 'index'
+            select pg_catalog.count(*) from tandem._missing({{ m.name | literal }}) as x where x.kind <> 'index'
         ), 'tables, columns and triggers of the mapping that are absent'
     ) as v
     order by v.ordinal;

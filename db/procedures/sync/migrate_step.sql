@@ -24,7 +24,7 @@ begin
     if v_stage = 'begin' then
         perform tandem._require_phase({{ m.name | literal }}, 'migrate', array['prepared', 'syncing', 'migrated']);
         perform tandem._require_prepared({{ m.name | literal }});
-        select count(*), bool_or({{ m.leaf.sync | column('flat') }} is not null) into v_total, v_again
+        select pg_catalog.count(*), pg_catalog.bool_or({{ m.leaf.sync | column('flat') }} is not null) into v_total, v_again
         from {{ m.flat.table | relation(m.schema) }} as flat
         where (r_run.key_from is null or {{ m.flat.key | column('flat') }} >= r_run.key_from::{{ m.flat.key_type | sqltype }})
             and (r_run.key_to is null or {{ m.flat.key | column('flat') }} <= r_run.key_to::{{ m.flat.key_type | sqltype }});
@@ -86,8 +86,8 @@ begin
             perform tandem._set_phase({{ m.name | literal }}, 'migrated');
         end if;
         select pg_catalog.format(
-            'checks: %s passed, %s failed%s', count(*) filter (where v.passed),
-            count(*) filter (where not v.passed),
+            'checks: %s passed, %s failed%s', pg_catalog.count(*) filter (where v.passed),
+            pg_catalog.count(*) filter (where not v.passed),
             ' (' || pg_catalog.string_agg(v.check_name, ', ') filter (where not v.passed) || ')'
         )
         into r_result.message

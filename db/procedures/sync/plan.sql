@@ -54,7 +54,7 @@ begin
         case when x.fault <> 'absent' then x.fault when x.run_by = 'tool' then
             'cannot run in a transaction: pgtandem prepare runs it, or you do, by itself' end
     from tandem._missing(p_mapping) as x;
-    step := (select count(*) from tandem._missing(p_mapping) as x);
+    step := (select pg_catalog.count(*) from tandem._missing(p_mapping) as x);
     for relation, statement, undo in
         execute pg_catalog.format(
             'select w.relation, %1$I.switch_statement(w.relation, w.direction, true),

@@ -14,7 +14,7 @@ begin
     if r_result.done then
         -- here and not in the batch: a comparison of everything wants the plans that a batch forbids
         r_result.message := pg_catalog.format('drift now: %s%s', (
-            select count(*) from {{ S | ident }}.drift() as d where d.kind not in ('price_due', 'rejected')
+            select pg_catalog.count(*) from {{ S | ident }}.drift() as d where d.kind not in ('price_due', 'rejected')
         ), case when (
             select (r.params ->> 'dry_run')::boolean from tandem.run as r where r.run_id = p_run
         ) then ' (as if; dry run: nothing was changed)' end);

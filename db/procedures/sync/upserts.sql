@@ -72,7 +72,7 @@ begin
         where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.id | param }};
 {% for match in m.leaf.match %}
     elsif {{ match | param }} is not null then
-        select count(*), (pg_catalog.array_agg({{ m.leaf.id | column(m.leaf.name) }}))[1] into v_count, v_leaf
+        select pg_catalog.count(*), (pg_catalog.array_agg({{ m.leaf.id | column(m.leaf.name) }}))[1] into v_count, v_leaf
         from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
         where {{ m.leaf.parent | column(m.leaf.name) }} = {{ m.leaf.parent | param }}
             and {{ match | column(m.leaf.name) }} = {{ match | param }};

@@ -12,40 +12,12 @@
 {% import 'triggers/sync/parent_update.sql' as parent_update with context %}
 {% import 'triggers/sync/satellite_change.sql' as satellite_change with context %}
 {% import 'triggers/sync/log.sql' as log with context %}
-{% macro table_row(table, statement) %}
-        (
-            'table', {{ table | relation(m.schema) | literal }}, {{ table | literal }}, '{}', null, false,
-            {{ statement | dollar }},
-            {{ ('drop table ' ~ (table | relation(m.schema))) | literal }},
-            'SHARE ROW EXCLUSIVE on the parent table', 'nobody: the table is new', 'procedure'
-        )
+{% macro trigger(table, name, statement) %}
+        ({{ table | relation(m.schema) | literal }}, {{ name | literal }}, {{ statement | dollar }})
 {%- endmacro %}
-{% macro column_row(name, type, suffix) %}
-        (
-            'column', {{ m.flat.table | relation(m.schema) | literal }}, {{ name | literal }}, '{}', {{ type | literal }}, false,
-            {{ ('alter table ' ~ (m.flat.table | relation(m.schema)) ~ ' add column ' ~ (name | ident) ~ ' ' ~ type ~ suffix) | literal }},
-            {{ ('alter table ' ~ (m.flat.table | relation(m.schema)) ~ ' drop column ' ~ (name | ident)) | literal }},
-            'ACCESS EXCLUSIVE', 'everyone, for an instant: no row is rewritten', 'procedure'
-        )
-{%- endmacro %}
-{% macro index_row(table, name, columns, unique) %}
-        (
-            'index', {{ table | relation(m.schema) | literal }}, {{ name | literal }},
-            array[{% for column in columns %}{{ column | literal }}{{ ', ' if not loop.last }}{% endfor %}]::text, null, {{ unique | literal }},
-            {% filter dollar %}create {{ 'unique ' if unique }}index {{ name | ident }} on {{ table | relation(m.schema) }} (
-{%- for column in columns %}{{ column | ident }}{{ ', ' if not loop.last }}{% endfor %}){% endfilter %},
-            {{ ('drop index ' ~ (name | relation(m.schema))) | literal }},
-            'SHARE', 'writers, while it is built', 'size'
-        )
-{%- endmacro %}
-{% macro trigger_row(table, name, statement) %}
-        (
-            'trigger', {{ table | relation(m.schema) | literal }}, {{ name | literal }}, '{}', null, false,
-            {% filter dollar %}{{ statement | trusted }};
-alter table {{ table | relation(m.schema) }} disable trigger {{ name | ident }}{% endfilter %},
-            {{ ('drop trigger ' ~ name ~ ' on ' ~ (table | relation(m.schema))) | literal }},
-            'SHARE ROW EXCLUSIVE', 'writers, for an instant: it is created disabled', 'procedure'
-        )
+{% macro index(table, name, columns, unique) %}
+        ({{ table | relation(m.schema) | literal }}, {{ name | literal }}, array[
+{%- for column in columns %}{{ column | literal }}{{ ', ' if not loop.last }}{% endfor %}], {{ unique | literal }})
 {%- endmacro %}
 -- What the mapping needs in the user's schema, in the order in which prepare makes it. Indexes come
 -- with run_by = size: prepare builds them itself on a small table, else they are left to
@@ -54,62 +26,100 @@ create or replace function {{ S | ident }}.requirement() returns setof tandem.re
 language sql stable
 set search_path = {{ m.path | trusted }}
 as $requirement$
-    select
-        v.ordinal, v.kind, v.relation, v.object, v.columns::text[], v.expected, v.is_unique,
-        v.statement, v.undo, v.lock_mode, v.blocks, v.run_by
-    from (
-        select (pg_catalog.row_number() over ())::integer as ordinal, r.*
-        from (values
+    with tables (relation, statement) as (
+        values
 {% for level in m.chain %}
-{{ table_row(level.table, ddl.create_level(level, m.chain[loop.index0 - 1])) | trusted }},
+        ({{ level.table | relation(m.schema) | literal }}, {{ ddl.create_level(level, m.chain[loop.index0 - 1]) | dollar }}){{ ',' if not loop.last or m.satellites }}
 {% endfor %}
 {% for satellite in m.satellites %}
-{{ table_row(satellite.table, ddl.create_satellite(satellite)) | trusted }},
+        ({{ satellite.table | relation(m.schema) | literal }}, {{ ddl.create_satellite(satellite) | dollar }}){{ ',' if not loop.last }}
 {% endfor %}
+    ),
+
+    columns (name, type_name, default_value) as (
+        values
 {% for level in m.chain | reverse %}
-{{ column_row(level.sync, 'uuid', '') | trusted }},
+        ({{ level.sync | literal }}, 'uuid', null),
 {% endfor %}
-{{ column_row(m.flat.status, 'varchar(20)', " default 'active'") | trusted }},
-{{ index_row(m.flat.table, object_name(m.flat.table, m.leaf.sync, 'key'), [m.leaf.sync], true) | trusted }},
+        ({{ m.flat.status | literal }}, 'varchar(20)', ' default ''active''')
+    ),
+
+    indexes (relation, name, columns, is_unique) as (
+        values
+{{ index(m.flat.table, object_name(m.flat.table, m.leaf.sync, 'key'), [m.leaf.sync], true) | trusted }},
 {% for level in m.levels %}
-{{ index_row(m.flat.table, object_name(m.flat.table, level.sync, 'idx'), [level.sync], false) | trusted }},
+{{ index(m.flat.table, object_name(m.flat.table, level.sync, 'idx'), [level.sync], false) | trusted }},
 {% endfor %}
-{{ index_row(m.leaf.table, object_name(m.leaf.table, m.leaf.parent, 'idx'), [m.leaf.parent], false) | trusted }},
-{{ trigger_row(m.flat.table, 'tandem_10_assign', assign.trigger()) | trusted }},
-{{ trigger_row(m.flat.table, 'tandem_11_guard', guard.trigger()) | trusted }},
-{{ trigger_row(m.flat.table, 'tandem_20_insert', flat_insert.trigger()) | trusted }},
-{{ trigger_row(m.flat.table, 'tandem_21_update', flat_update.trigger()) | trusted }},
-{{ trigger_row(m.flat.table, 'tandem_22_delete', flat_delete.trigger()) | trusted }},
-{{ trigger_row(m.flat.table, 'tandem_23_truncate', flat_truncate.trigger()) | trusted }},
-{{ trigger_row(m.flat.table, 'tandem_90_log', log.trigger(m.flat.table)) | trusted }},
+{{ index(m.leaf.table, object_name(m.leaf.table, m.leaf.parent, 'idx'), [m.leaf.parent], false) | trusted }}
+    ),
+
+    triggers (relation, name, statement) as (
+        values
+{{ trigger(m.flat.table, 'tandem_10_assign', assign.trigger()) | trusted }},
+{{ trigger(m.flat.table, 'tandem_11_guard', guard.trigger()) | trusted }},
+{{ trigger(m.flat.table, 'tandem_20_insert', flat_insert.trigger()) | trusted }},
+{{ trigger(m.flat.table, 'tandem_21_update', flat_update.trigger()) | trusted }},
+{{ trigger(m.flat.table, 'tandem_22_delete', flat_delete.trigger()) | trusted }},
+{{ trigger(m.flat.table, 'tandem_23_truncate', flat_truncate.trigger()) | trusted }},
 {% for level in m.levels %}
-{{ trigger_row(level.table, 'tandem_21_update', parent_update.trigger(level)) | trusted }},
-{{ trigger_row(level.table, 'tandem_23_truncate', hierarchy_truncate.trigger(level.table)) | trusted }},
-{{ trigger_row(level.table, 'tandem_90_log', log.trigger(level.table)) | trusted }},
+{{ trigger(level.table, 'tandem_21_update', parent_update.trigger(level)) | trusted }},
 {% endfor %}
-{{ trigger_row(m.leaf.table, 'tandem_20_insert', leaf_insert.trigger()) | trusted }},
-{{ trigger_row(m.leaf.table, 'tandem_21_update', leaf_update.trigger()) | trusted }},
-{{ trigger_row(m.leaf.table, 'tandem_22_delete', leaf_delete.trigger()) | trusted }},
-{{ trigger_row(m.leaf.table, 'tandem_23_truncate', hierarchy_truncate.trigger(m.leaf.table)) | trusted }},
-{{ trigger_row(m.leaf.table, 'tandem_90_log', log.trigger(m.leaf.table)) | trusted }},
+{{ trigger(m.leaf.table, 'tandem_20_insert', leaf_insert.trigger()) | trusted }},
+{{ trigger(m.leaf.table, 'tandem_21_update', leaf_update.trigger()) | trusted }},
+{{ trigger(m.leaf.table, 'tandem_22_delete', leaf_delete.trigger()) | trusted }},
 {% for satellite in m.satellites %}
-{{ trigger_row(satellite.table, 'tandem_20_insert', satellite_change.trigger_insert(satellite)) | trusted }},
-{{ trigger_row(satellite.table, 'tandem_21_update', satellite_change.trigger_update(satellite)) | trusted }},
-{{ trigger_row(satellite.table, 'tandem_22_delete', satellite_change.trigger_delete(satellite)) | trusted }},
-{{ trigger_row(satellite.table, 'tandem_23_truncate', hierarchy_truncate.trigger(satellite.table)) | trusted }},
-{{ trigger_row(satellite.table, 'tandem_90_log', log.trigger(satellite.table)) | trusted }},
+{{ trigger(satellite.table, 'tandem_20_insert', satellite_change.trigger_insert(satellite)) | trusted }},
+{{ trigger(satellite.table, 'tandem_21_update', satellite_change.trigger_update(satellite)) | trusted }},
+{{ trigger(satellite.table, 'tandem_22_delete', satellite_change.trigger_delete(satellite)) | trusted }},
 {% endfor %}
-        (
+{% for table in m.hierarchy_tables %}
+{{ trigger(table, 'tandem_23_truncate', hierarchy_truncate.trigger(table)) | trusted }},
+{{ trigger(table, 'tandem_90_log', log.trigger(table)) | trusted }},
+{% endfor %}
+{{ trigger(m.flat.table, 'tandem_90_log', log.trigger(m.flat.table)) | trusted }}
+    ),
+
+    made (
+        kind, relation, object, columns, expected, is_unique, statement, undo, lock_mode, blocks, run_by
+    ) as (
+        select
+            'table', t.relation, t.relation, '{}'::text[], null, false, t.statement, 'drop table ' || t.relation,
+            'SHARE ROW EXCLUSIVE on the parent table', 'nobody: the table is new', 'procedure'
+        from tables as t
+        union all
+        select
+            'column', f.relation, c.name, '{}', c.type_name, false,
+            pg_catalog.format('alter table %s add column %I %s%s', f.relation, c.name, c.type_name, c.default_value),
+            pg_catalog.format('alter table %s drop column %I', f.relation, c.name),
+            'ACCESS EXCLUSIVE', 'everyone, for an instant: no row is rewritten', 'procedure'
+        from columns as c, (values ({{ m.flat.table | relation(m.schema) | literal }})) as f (relation)
+        union all
+        select
+            'index', i.relation, i.name, i.columns, null, i.is_unique,
+            pg_catalog.format('create %sindex %I on %s (%s)', case when i.is_unique then 'unique ' end, i.name,
+                i.relation, (select pg_catalog.string_agg(pg_catalog.quote_ident(u.name), ', ') from pg_catalog.unnest(i.columns) as u (name))),
+            pg_catalog.format('drop index %I.%I', {{ m.schema | literal }}, i.name),
+            'SHARE', 'writers, while it is built', 'size'
+        from indexes as i
+        union all
+        select
+            'trigger', t.relation, t.name, '{}', null, false,
+            pg_catalog.format('%s; alter table %s disable trigger %I', t.statement, t.relation, t.name),
+            pg_catalog.format('drop trigger %I on %s', t.name, t.relation),
+            'SHARE ROW EXCLUSIVE', 'writers, for an instant: it is created disabled', 'procedure'
+        from triggers as t
+        union all
+        select
             'view', {{ 'hierarchy' | relation(S) | literal }}, 'hierarchy', '{}', null, false,
             {{ ddl.create_view() | dollar }},
             {{ ('drop view ' ~ ('hierarchy' | relation(S))) | literal }},
             'ACCESS SHARE', 'nobody', 'procedure'
-        )
-        ) as r (
-            kind, relation, object, columns, expected, is_unique, statement, undo, lock_mode,
-            blocks, run_by
-        )
-    ) as v
+    )
+
+    select
+        (pg_catalog.row_number() over ())::integer, r.kind, r.relation, r.object, r.columns, r.expected,
+        r.is_unique, r.statement, r.undo, r.lock_mode, r.blocks, r.run_by
+    from made as r
 $requirement$;
 
 comment on function {{ S | ident }}.requirement() is
