@@ -3,6 +3,13 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_already_running$
 begin
+    if p_run.run_id is null then
+        raise exception '% of % is beginning in another session, or runs in one transaction there',
+            p_run.kind, coalesce(p_run.mapping, 'this database')
+        using errcode = 'TD010',
+            detail = 'Until it commits, its row of tandem.run cannot be seen.',
+            hint = 'Wait for it; pg_stat_activity shows its CALL.';
+    end if;
     raise exception '% of % is running already (run %)',
         p_run.kind, coalesce(p_run.mapping, 'this database'), p_run.run_id
     using errcode = 'TD010',

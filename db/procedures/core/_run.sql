@@ -70,6 +70,7 @@ begin
         v_started := pg_catalog.clock_timestamp();
         v_lsn := pg_catalog.pg_current_wal_insert_lsn();
         v_failure := null;
+        r_step := null;
         begin
             perform pg_catalog.set_config(
                 'lock_timeout', tandem._setting_of('batch_lock_timeout') || 'ms', true

@@ -11,33 +11,43 @@ declare
     v_step regprocedure := tandem._step_of(p_kind, p_mapping);
     r_run tandem.run;
 begin
-    -- Looked at before anything is waited for: a live run lets go of its lock for some microseconds
-    -- at each COMMIT, so a wait would end just then and take the run over from a session that works.
+    -- Nothing is waited for in a queue. A live run lets go of its lock for some microseconds at each
+    -- COMMIT: a wait would end just then, and take the run over from a session that works.
     for v_poll in 1 .. 4 loop
-        select * into r_run from tandem.run as r
-        where r.finished_at is null and r.mapping is not distinct from p_mapping
-            and (p_mapping is not null or r.kind = p_kind)
-            and not tandem._ranges_apart(r.kind, r.key_from, r.key_to, p_kind, p_params)
-        order by tandem._running(r.run_id) desc, r.run_id
-        limit 1;
-        exit when not found;
-        if tandem._running(r_run.run_id) then
+        for r_run in
+            select * from tandem.run as r
+            where r.finished_at is null and r.mapping is not distinct from p_mapping
+                and (p_mapping is not null or r.kind = p_kind)
+                and not tandem._may_coexist(r, p_kind, p_params)
+        loop
+            if tandem._running(r_run.run_id) then
+                perform tandem._already_running(r_run);
+            end if;
+        end loop;
+        exit when r_run.run_id is null;
+        perform pg_catalog.pg_sleep(0.02);
+    end loop;
+    -- Beginners come one by one; a run in one transaction holds this to its end.
+    for v_poll in 1 .. 20 loop
+        exit when pg_catalog.pg_try_advisory_xact_lock(
+            tandem._run_lock() + 1, pg_catalog.hashtext(coalesce(p_mapping, p_kind))
+        );
+        if v_poll = 20 then
+            r_run.kind := p_kind;
+            r_run.mapping := p_mapping;
             perform tandem._already_running(r_run);
         end if;
         perform pg_catalog.pg_sleep(0.02);
     end loop;
-    -- Two beginners in one moment: the second sees what the first has inserted.
-    lock table tandem.run in share row exclusive mode;
     for r_run in
         select * from tandem.run as r
         where r.finished_at is null and r.mapping is not distinct from p_mapping
-            and (p_mapping is not null or r.kind = p_kind)
+            and (p_kind = 'rollback' or r.kind = p_kind
+                and coalesce(r.params ->> 'dry_run', 'false')
+                = coalesce(p_params ->> 'dry_run', 'false'))
+            and not tandem._may_coexist(r, p_kind, p_params)
         order by r.run_id
-        for update
     loop
-        continue when tandem._ranges_apart(
-            r_run.kind, r_run.key_from, r_run.key_to, p_kind, p_params
-        );
         if not pg_catalog.pg_try_advisory_xact_lock(tandem._run_lock(), r_run.run_id::integer) then
             perform tandem._already_running(r_run);
         end if;
@@ -64,5 +74,5 @@ end
 $_run_begin$;
 
 comment on function tandem._run_begin(text, text, jsonb) is
-'Begins a run, or resumes an unfinished one with the same parameters; raises TD010 where it is '
-'running already. An unfinished run with other parameters is closed as superseded.';
+'Begins a run, or resumes an unfinished one with the same parameters; raises TD010 where one is '
+'running. An unfinished run of the kind with other parameters is closed as superseded.';

@@ -109,9 +109,13 @@ create table tandem.run (
     constraint run_finished_check check ((finished_at is null) = (state in ('running', 'paused')))
 );
 
--- One active run per kind, mapping and key range.
+-- One active run per kind, mapping and key range; a dry run stands beside the real one.
 create unique index run_active_idx on tandem.run (
-    kind, (coalesce(mapping, '')), (coalesce(key_from, '')), (coalesce(key_to, ''))
+    kind,
+    (coalesce(mapping, '')),
+    (coalesce(key_from, '')),
+    (coalesce(key_to, '')),
+    (coalesce(params ->> 'dry_run', 'false'))
 ) where finished_at is null;
 
 create index run_started_idx on tandem.run (started_at);
