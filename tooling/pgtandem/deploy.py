@@ -1,5 +1,6 @@
 """Deploying the package and mappings to a database, and taking them out again."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,8 @@ from pgtandem.bundle import Bundle, build_bundle
 from pgtandem.errors import TandemError, UnknownMapping
 from pgtandem.mapping import Mapping
 
+RUN_LOOKS: Final = 5
+RUN_LOOK_SECONDS: Final = 0.1
 LOCK_TRIES: Final = 20
 """A busy table is asked for its lock again and again, and never waited for in a queue."""
 
@@ -77,16 +80,19 @@ def _record_failure(conn: psycopg.Connection, bundle: Bundle, error: psycopg.Err
         return
 
 
-# Trees of objects are told by their address: the first name of most is the schema.
+# What has no schema of its own (a trigger, a view's rule, a default) has an address that begins
+# with the schema of what it belongs to.
 _DEPENDENTS = """
 select distinct pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
 from pg_catalog.pg_depend as d
+cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) as i
 cross join lateral pg_catalog.pg_identify_object_as_address(d.classid, d.objid, d.objsubid) as a
+cross join lateral pg_catalog.pg_identify_object(d.refclassid, d.refobjid, d.refobjsubid) as ri
 cross join lateral pg_catalog.pg_identify_object_as_address(
-    d.refclassid, d.refobjid, d.refobjsubid) as r
+    d.refclassid, d.refobjid, d.refobjsubid) as ra
 where d.objid >= 16384 and d.refobjid >= 16384 and d.deptype = 'n'
-    and r.object_names[1] = any (%(schemas)s)
-    and a.object_names[1] <> all (%(schemas)s)
+    and coalesce(ri.schema, ra.object_names[1]) = any (%(schemas)s)
+    and coalesce(i.schema, a.object_names[1]) <> all (%(schemas)s)
     and not (a.type = 'trigger' and a.object_names[3] like 'tandem\\_%%')
 order by 1
 """
@@ -173,9 +179,10 @@ def _undeploy(
     conn.execute("set local client_min_messages = warning")
     if not _one(conn, "select pg_catalog.pg_try_advisory_xact_lock(1952542836, 0)"):
         raise TandemError("A deployment is under way.", hint="Try again when it has ended.")
-    # No run can begin behind our back: each writes tandem.run first.
+    # Every batch writes tandem.run: no run can begin or go on behind our back. One that stood
+    # between two batches shows itself by its lock when it comes to the next.
     conn.execute("lock table tandem.run in share row exclusive mode")
-    if _one(conn, _RUNNING):
+    if _is_running(conn):
         raise TandemError(
             "A run of pgtandem is under way.",
             detail="See SELECT * FROM tandem.progress WHERE running_now;",
@@ -206,6 +213,14 @@ def _undeploy(
         conn.execute("delete from tandem.mapping where name = any (%s)", (names,))
         return tuple(names)
     return (*names, "package")
+
+
+def _is_running(conn: psycopg.Connection[Any]) -> bool:
+    for _ in range(RUN_LOOKS):
+        if _one(conn, _RUNNING):
+            return True
+        time.sleep(RUN_LOOK_SECONDS)
+    return False
 
 
 def _refuse_dependents(

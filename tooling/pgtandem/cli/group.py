@@ -49,6 +49,7 @@ class VerbGroup(click.Group):
                 formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
+        ctx.ensure_object(State)  # one for the group and the verb
         try:
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort):

@@ -1,0 +1,5 @@
+"""`python -m pgtandem` is the command `pgtandem`."""
+
+from pgtandem.cli import main
+
+main(prog_name="pgtandem")
