@@ -164,13 +164,14 @@ begin
 end
 $mapping$;
 insert into tandem.mapping as m (
-    name, schema_name, flat_table, source, source_hash, hash, version
+    name, schema_name, flat_table, key_type, source, source_hash, hash, version
 )
 values (
-    {name}, {schema_name}, {flat_table}, {source}, {source_hash}, {hash}, {version}
+    {name}, {schema_name}, {flat_table}, {key_type}, {source}, {source_hash}, {hash}, {version}
 )
 on conflict (name) do update
-set schema_name = excluded.schema_name, flat_table = excluded.flat_table, source = excluded.source,
+set schema_name = excluded.schema_name, flat_table = excluded.flat_table,
+    key_type = excluded.key_type, source = excluded.source,
     source_hash = excluded.source_hash, hash = excluded.hash, version = excluded.version,
     deployed_at = clock_timestamp();
 """
@@ -238,6 +239,7 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
                 name=literal(mapping.name),
                 schema_name=literal(mapping.schema),
                 flat_table=literal(mapping.flat.table),
+                key_type=literal(mapping.flat.key_type),
                 source=literal(mapping.source),
                 source_hash=literal(sha256(repr(mapping_identity(mapping)))),
                 hash=literal(hashes[mapping.name]),

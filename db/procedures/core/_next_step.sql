@@ -7,7 +7,7 @@ declare
     v_phase text := (tandem._mapping_of(p_mapping)).phase;
     v_name text := pg_catalog.quote_literal(p_mapping);
 begin
-    if exists (
+    if v_phase <> 'deployed' and exists (
         select from tandem.run as r
         where r.mapping = p_mapping and r.finished_at is null and r.kind = 'migrate'
             and not coalesce((r.params ->> 'dry_run')::boolean, false)

@@ -3,10 +3,16 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_raise$
 begin
+    -- an option of RAISE may be neither null nor worth an empty line
+    if coalesce(p_failure ->> 'hint', '') <> '' then
+        raise exception '%', p_failure ->> 'message'
+        using errcode = p_failure ->> 'sqlstate',
+            detail = coalesce(nullif(p_failure ->> 'detail', ''), p_failure ->> 'context', '-'),
+            hint = p_failure ->> 'hint';
+    end if;
     raise exception '%', p_failure ->> 'message'
     using errcode = p_failure ->> 'sqlstate',
-        detail = coalesce(p_failure ->> 'detail', ''),
-        hint = coalesce(p_failure ->> 'hint', '');
+        detail = coalesce(nullif(p_failure ->> 'detail', ''), p_failure ->> 'context', '-');
 end
 $_raise$;
 

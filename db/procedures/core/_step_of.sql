@@ -6,7 +6,7 @@ declare
     v_schema text := 'tandem';
     v_step regprocedure;
 begin
-    if p_mapping is not null then
+    if p_mapping is not null or p_kind <> 'purge' then
         perform tandem._mapping_of(p_mapping);
         v_schema := 'tandem_' || p_mapping;
     end if;

@@ -8,7 +8,6 @@ declare
     r_due record;
     r_result tandem.step_result;
 begin
-    perform tandem._require_phase({{ m.name | literal }}, 'apply_due', array['syncing', 'migrated']);
     r_result := row(false, '{}', 0, 0, 0, 0, null, null);
     for r_due in
         select due.leaf_id, due.satellite, pg_catalog.max(due.effective) as effective from {{ S | ident }}.due as due

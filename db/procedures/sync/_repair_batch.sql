@@ -27,7 +27,6 @@ begin
     v_delete := r_run.params ->> 'extra' = 'delete';
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     if v_stage = 'begin' then
-        perform tandem._require_phase({{ m.name | literal }}, 'repair', array['syncing', 'migrated']);
         perform tandem._require_prepared({{ m.name | literal }});
         select pg_catalog.count(*) into v_total from {{ m.flat.table | relation(m.schema) }} as flat;
         r_result.total_rows := v_total;

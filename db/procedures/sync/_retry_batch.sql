@@ -12,7 +12,6 @@ declare
     r_result tandem.step_result;
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
-    perform tandem._require_phase({{ m.name | literal }}, 'retry_rejected', array['syncing', 'migrated']);
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     for r_row in
         select r.rejected_id, r.row_key, r.side from tandem.rejected_row as r

@@ -25,7 +25,6 @@ begin
     v_remove := r_run.params ->> 'hierarchy' = 'remove';
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     if v_stage = 'begin' then
-        perform tandem._require_phase({{ m.name | literal }}, 'rollback', array['prepared', 'syncing', 'migrated']);
         select pg_catalog.count(*) into v_count from {{ m.flat.table | relation(m.schema) }} as flat;
         r_result.total_rows := v_count;
         r_result.cursor := '{"stage": "off"}';

@@ -19,6 +19,9 @@ begin
     perform tandem._check_range('p_target_ms', p_target_ms, 1, 60000);
     perform tandem._check_range('p_pause_ms', p_pause_ms, 0, 3600000);
     perform tandem._check_range('p_max_batches', p_max_batches, 1, 2147483647);
+    perform tandem._require_phase(p_mapping, 'migrate', array['prepared', 'syncing', 'migrated']);
+    perform tandem._check_key('p_from', p_from, (tandem._mapping_of(p_mapping)).key_type);
+    perform tandem._check_key('p_to', p_to, (tandem._mapping_of(p_mapping)).key_type);
     call tandem._run('migrate', p_mapping, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
         'batch_rows', p_batch_rows, 'target_ms', p_target_ms, 'pause_ms', p_pause_ms,
         'max_batches', p_max_batches, 'dry_run', p_dry_run, 'one_transaction', p_one_transaction,

@@ -22,7 +22,6 @@ begin
     v_dry := coalesce((r_run.params ->> 'dry_run')::boolean, false);
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     if v_stage = 'begin' then
-        perform tandem._require_phase({{ m.name | literal }}, 'migrate', array['prepared', 'syncing', 'migrated']);
         perform tandem._require_prepared({{ m.name | literal }});
         select pg_catalog.count(*), pg_catalog.bool_or({{ m.leaf.sync | column('flat') }} is not null) into v_total, v_again
         from {{ m.flat.table | relation(m.schema) }} as flat

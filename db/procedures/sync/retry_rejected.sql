@@ -3,6 +3,7 @@ language plpgsql
 as $retry_rejected$
 begin
     set local search_path = pg_catalog, pg_temp;
+    perform tandem._require_phase(p_mapping, 'retry_rejected', array['syncing', 'migrated']);
     call tandem._run('retry_rejected', p_mapping, '{"on_reject": "continue"}');
 end
 $retry_rejected$;

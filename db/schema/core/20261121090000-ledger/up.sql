@@ -59,6 +59,7 @@ create table tandem.mapping (
     name text not null,
     schema_name text not null,
     flat_table text not null,
+    key_type text not null,
     phase text not null default 'deployed',
     flat_to_hierarchy boolean not null default true,
     hierarchy_to_flat boolean not null default true,
