@@ -12,7 +12,7 @@ from pgtandem import __version__
 from pgtandem.mapping import Mapping
 from pgtandem.package import schema_changes, sha256, static_files
 from pgtandem.paths import db_dir
-from pgtandem.render import render
+from pgtandem.render import json_text, render
 from pgtandem.sqltext import dollar, literal
 
 _HEAD = """\
@@ -164,14 +164,14 @@ begin
 end
 $mapping$;
 insert into tandem.mapping as m (
-    name, schema_name, flat_table, key_type, source, source_hash, hash, version
+    name, schema_name, flat_table, key_type, definition, source, source_hash, hash, version
 )
 values (
-    {name}, {schema_name}, {flat_table}, {key_type}, {source}, {source_hash}, {hash}, {version}
+    {name}, {schema_name}, {flat_table}, {key_type}, {definition}, {source}, {source_hash}, {hash}, {version}
 )
 on conflict (name) do update
 set schema_name = excluded.schema_name, flat_table = excluded.flat_table,
-    key_type = excluded.key_type, source = excluded.source,
+    key_type = excluded.key_type, definition = excluded.definition, source = excluded.source,
     source_hash = excluded.source_hash, hash = excluded.hash, version = excluded.version,
     deployed_at = clock_timestamp();
 """
@@ -240,6 +240,7 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
                 schema_name=literal(mapping.schema),
                 flat_table=literal(mapping.flat.table),
                 key_type=literal(mapping.flat.key_type),
+                definition=literal(json_text(mapping.definition)),
                 source=literal(mapping.source),
                 source_hash=literal(sha256(repr(mapping_identity(mapping)))),
                 hash=literal(hashes[mapping.name]),

@@ -148,17 +148,44 @@ class Mapping:
         return (*(pair for level in self.chain for pair in level.pairs), *of_satellites)
 
     @property
-    def table_columns(self) -> dict[str, dict[str, str]]:
-        """Every table of the mapping, quoted, with the columns that it must have and their types."""
-        found = {relation(self.flat.table, self.schema): dict(self.flat.types)}
+    def definition(self) -> dict[str, object]:
+        """What the catalog must have, by quoted table: its columns with their types, its unique
+        key, and the columns that pgtandem fills, so that they need no default."""
+        flat = relation(self.flat.table, self.schema)
+        tables: dict[str, dict[str, object]] = {
+            flat: {
+                "columns": dict(self.flat.types),
+                "key": [self.flat.key],
+                "filled": [self.flat.key, *(pair.flat for pair in self.pairs)],
+            }
+        }
         for level in self.chain:
-            columns = {level.id: "uuid"} | ({level.parent: "uuid"} if level.parent else {})
-            found[relation(level.table, self.schema)] = columns | dict(level.types)
+            links = {level.id: "uuid"} | ({level.parent: "uuid"} if level.parent else {})
+            tables[relation(level.table, self.schema)] = {
+                "columns": links | dict(level.types),
+                "key": [*([level.parent] if level.parent else []), *level.key]
+                if level.key
+                else [level.id],
+                "filled": [*links, *(pair.hier for pair in level.pairs)],
+            }
         for satellite in self.satellites:
-            columns = {satellite.id: "uuid", satellite.parent: "uuid",
-                       satellite.effective: "timestamptz"}
-            found[relation(satellite.table, self.schema)] = columns | dict(satellite.types)
-        return found
+            links = {satellite.id: "uuid", satellite.parent: "uuid",
+                     satellite.effective: "timestamptz"}
+            where = [name for name, _ in satellite.where]
+            tables[relation(satellite.table, self.schema)] = {
+                "columns": links | dict(satellite.types),
+                "key": [satellite.parent, *where, satellite.effective],
+                "filled": [*links, *where, *(pair.hier for pair in satellite.pairs)],
+            }
+        return {
+            "flat": flat,
+            "key": self.flat.key,
+            "new_key": relation(self.flat.new_key, self.schema) + "()"
+            if self.flat.new_key
+            else None,
+            "search_path": list(self.search_path),
+            "tables": tables,
+        }
 
     @property
     def hierarchy_tables(self) -> tuple[str, ...]:

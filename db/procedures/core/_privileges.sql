@@ -23,7 +23,7 @@ as $_privileges$
         ('plan', 2), ('analyze', 2), ('migrate', 2), ('validate', 2), ('drift', 2),
         ('drift_count', 2), ('repair', 2), ('show', 2), ('retry_rejected', 2), ('apply_due', 2),
         ('migrate_step', 2), ('repair_step', 2), ('retry_rejected_step', 2), ('apply_due_step', 2),
-        ('analyze_schema', 2), ('analyze_data', 2), ('sample', 2), ('plan_rows', 2),
+        ('_analyze_schema', 2), ('_check_key', 2), ('is_castable', 2), ('analyze_data', 2), ('sample', 2), ('plan_rows', 2),
         ('_run', 2), ('_run_begin', 2), ('_run_fence', 2), ('_run_batch', 2), ('_run_finish', 2),
         ('_run_line', 2), ('_step_of', 2), ('_failure', 2), ('_raise', 2), ('_atomic_message', 2),
         ('_next_batch_rows', 2), ('_hold_reason', 2), ('_check_argument', 2), ('_check_range', 2),

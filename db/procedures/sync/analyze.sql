@@ -8,7 +8,7 @@ as $analyze$
 declare
     v_schema text := 'tandem_' || (tandem._mapping_of(p_mapping)).name;
 begin
-    return query execute pg_catalog.format('select a.* from %I.analyze_schema() as a', v_schema);
+    return query select a.* from tandem._analyze_schema(p_mapping) as a;
     if exists (
         select from pg_catalog.pg_settings as s
         where s.name = 'session_replication_role' and s.setting = 'replica'

@@ -12,7 +12,7 @@ declare
 begin
     r_result := row(false, '{}', 0, 0, 0, 0, null, null);
     if (select r.cursor = '{}' from tandem.run as r where r.run_id = p_run) then
-        select * into r_finding from {{ S | ident }}.analyze_schema() as a where a.severity = 'blocker' limit 1;
+        select * into r_finding from tandem._analyze_schema({{ m.name | literal }}) as a where a.severity = 'blocker' limit 1;
         if found then
             raise exception 'prepare of {{ m.name | in_format }} is blocked: %', r_finding.finding
             using errcode = 'TD004',

@@ -95,8 +95,6 @@ def command(
         say(f"Note: {note}")
     called = made.mapping.name
     width = len("pgtandem analyze ") + len(called)
-    say(
-        f"Next: read {path}, then\n".join(
-            f"  {f'pgtandem {verb} {called}'.ljust(width)}  # {what}\n" for verb, what in NEXT
-        ).rstrip()
-    )
+    say(f"Next: read {path}, then")
+    for verb, what in NEXT:
+        say(f"  {f'pgtandem {verb} {called}'.ljust(width)}  # {what}")

@@ -24,7 +24,7 @@ from rich.text import Text
 from pgtandem.connection import Connection
 
 UNBOUNDED: Final = 1_000_000
-SQL_ON_SCREEN: Final = 400
+SQL_ON_SCREEN: Final = 240
 """So many characters of a statement are shown on a terminal."""
 
 
@@ -129,16 +129,27 @@ def print_table(
     *,
     limit: int | None = None,
     lines: bool = False,
+    wide: Sequence[str] = (),
 ) -> None:
-    """A table with a line a row. `limit` cuts long cells, on a terminal only."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=lines)
+    """A table with a line a row. On a terminal only, `limit` cuts long cells, and the columns
+    `wide` share what the others, which are not folded, leave of its width.
+    """
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, show_lines=lines, expand=bool(wide) and is_terminal()
+    )
     for number, column in enumerate(columns):
         numbers = [row[number] for row in rows if row[number] is not None]
         right = bool(numbers) and all(
             isinstance(value, (int, float, decimal.Decimal)) and not isinstance(value, bool)
             for value in numbers
         )
-        table.add_column(column, overflow="fold", justify="right" if right else "left")
+        table.add_column(
+            column,
+            overflow="fold",
+            justify="right" if right else "left",
+            ratio=1 if column in wide else None,
+            max_width=12 if wide and column not in wide and is_terminal() else None,
+        )
     shortened = limit if is_terminal() else None
     for row in rows:
         table.add_row(*(cell(value, shortened) for value in row))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from pgtandem.cli.options import State, connected, database, json_option, mapping_argument, say
@@ -35,6 +37,32 @@ def command(state: State, mapping: str, sample: int | None, as_json: bool) -> No
     if as_json:
         print_json(plan.as_objects())
         return
+    steps = plan.as_objects()
+    if is_terminal():
+        _show_on_screen(steps)
+        say(f"Whole statements, their ways back and notes: pgtandem plan {mapping} | less -S")
+    else:
+        _show_whole(steps)
+
+
+def _show_on_screen(steps: list[dict[str, Any]]) -> None:
+    """What fits a screen: the way back is in the whole table alone."""
+    rows = [
+        (
+            step["step"],
+            step["verb"],
+            " ".join((step["statement"] or "").split()),
+            "\n".join(filter(None, (step["lock_mode"], _blocks(step["blocks"])))),
+            _cost(step["estimated_seconds"], step["wal_bytes"], step["disk_bytes"]),
+            step["run_by"],
+        )
+        for step in steps
+    ]
+    columns = ("step", "verb", "statement", "lock", "cost", "by")
+    print_table(columns, rows, limit=SQL_ON_SCREEN, lines=True, wide=("statement", "lock"))
+
+
+def _show_whole(steps: list[dict[str, Any]]) -> None:
     rows = [
         (
             step["step"],
@@ -47,12 +75,14 @@ def command(state: State, mapping: str, sample: int | None, as_json: bool) -> No
             step["undo"],
             step["note"],
         )
-        for step in plan.as_objects()
+        for step in steps
     ]
     columns = ("step", "verb", "statement", "lock", "blocks", "cost", "by", "undone by", "note")
-    print_table(columns, rows, limit=SQL_ON_SCREEN, lines=is_terminal())
-    if is_terminal() and any(len(row[2] or "") > SQL_ON_SCREEN for row in rows):
-        say(f"Long statements are cut here; whole ones: pgtandem plan {mapping} | less -S")
+    print_table(columns, rows)
+
+
+def _blocks(text: str | None) -> str | None:
+    return text and f"blocks {text}"
 
 
 def _joined(first: str | None, word: str, second: str | None) -> str:
@@ -60,11 +90,11 @@ def _joined(first: str | None, word: str, second: str | None) -> str:
 
 
 def _cost(seconds: float | None, wal: int | None, disk: int | None) -> str:
+    """What is worth telling of it: tenths of seconds and of megabytes."""
     parts = []
-    if seconds is not None:
+    if seconds is not None and seconds >= 0.05:
         parts.append(f"{seconds:,.1f} s")
-    if wal:
-        parts.append(f"{wal / 1_000_000:,.1f} MB WAL")
-    if disk:
-        parts.append(f"{disk / 1_000_000:,.1f} MB disk")
+    for what, size in (("WAL", wal), ("disk", disk)):
+        if size is not None and size >= 50_000:
+            parts.append(f"{size / 1_000_000:,.1f} MB {what}")
     return ", ".join(parts)

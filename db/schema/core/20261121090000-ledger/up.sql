@@ -60,6 +60,7 @@ create table tandem.mapping (
     schema_name text not null,
     flat_table text not null,
     key_type text not null,
+    definition jsonb not null,
     phase text not null default 'deployed',
     flat_to_hierarchy boolean not null default true,
     hierarchy_to_flat boolean not null default true,
@@ -76,7 +77,7 @@ create table tandem.mapping (
 
 comment on table tandem.mapping is
     'The mappings deployed here, their source text (TOML), the phase each is in, and which directions '
-    'are wanted while it syncs.';
+    'are wanted while it syncs; definition says by table what the catalog must have.';
 
 create table tandem.run (
     run_id bigint generated always as identity,

@@ -1,0 +1,227 @@
+-- What the catalog says about a mapping's tables. A blocker stops prepare.
+create or replace function tandem._analyze_schema(p_mapping text)
+returns table (
+    severity text, finding text, subject text, occurrences bigint, sample text, cure text
+)
+language plpgsql stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $_analyze_schema$
+declare
+    v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;
+    v_flat_name text := v_definition ->> 'flat';
+    v_flat regclass := pg_catalog.to_regclass(v_flat_name);
+    v_bypass boolean := (
+        select r.rolsuper or r.rolbypassrls from pg_catalog.pg_roles as r
+        where r.rolname = current_user
+    );
+begin
+    if v_flat is null then
+        return query
+        select
+            'blocker', 'the flat table does not exist', v_flat_name, 1::bigint, null::text,
+            'Check schema and table in the mapping; names are exact.';
+        return;
+    end if;
+    return query
+    with relations as (
+        select
+            t.key as relation, pg_catalog.to_regclass(t.key) as oid, t.value -> 'columns' as columns,
+            array(select pg_catalog.jsonb_array_elements_text(t.value -> 'key')) as key_columns,
+            array(select pg_catalog.jsonb_array_elements_text(t.value -> 'filled')) as filled
+        from pg_catalog.jsonb_each(v_definition -> 'tables') as t
+        where pg_catalog.to_regclass(t.key) is not null
+    ),
+
+    wanted as (
+        select
+            r.relation, r.oid, c.key as column_name, c.value as said,
+            pg_catalog.regexp_replace(pg_catalog.regexp_replace(
+                c.value, '^varchar', 'character varying'), '^char\M', 'character') as type_name
+        from relations as r
+        cross join lateral pg_catalog.jsonb_each_text(r.columns) as c
+    )
+
+    select
+        'blocker', 'not owned by the role that deployed', r.relation, 1::bigint,
+        'owner is ' || pg_catalog.pg_get_userbyid(c.relowner),
+        pg_catalog.format('Deploy as the owner, or: alter table %s owner to %I;',
+            r.relation, current_user)
+    from relations as r
+    join pg_catalog.pg_class as c on c.oid = r.oid
+    where not pg_catalog.pg_has_role(c.relowner, 'usage')
+    union all
+    select
+        'blocker', 'not an ordinary table', r.relation, 1,
+        case c.relkind
+            when 'p' then 'partitioned' when 'v' then 'a view' when 'f' then 'foreign'
+            else c.relkind::text
+        end,
+        'Partitioned tables are not supported: ids must be unique over all partitions.'
+    from relations as r
+    join pg_catalog.pg_class as c on c.oid = r.oid
+    where c.relkind <> 'r'
+    union all
+    select
+        'blocker', 'has inheritance children or parents', r.relation, pg_catalog.count(*),
+        pg_catalog.min(coalesce(nullif(i.inhrelid, r.oid), i.inhparent)::regclass::text),
+        'Rows in children fire no triggers of the parent. Move them into one table.'
+    from relations as r
+    join pg_catalog.pg_inherits as i on r.oid in (i.inhparent, i.inhrelid)
+    group by r.relation
+    union all
+    select
+        'blocker', 'a mapped column is absent', w.relation, pg_catalog.count(*),
+        pg_catalog.string_agg(w.column_name, ', '), 'Correct the mapping, or add the column.'
+    from wanted as w
+    left join pg_catalog.pg_attribute as a
+        on a.attrelid = w.oid and a.attname = w.column_name and not a.attisdropped
+    where a.attname is null
+    group by w.relation
+    union all
+    select
+        'warning', 'a column has another type than the mapping says',
+        w.relation || '.' || w.column_name, 1,
+        pg_catalog.format_type(a.atttypid, a.atttypmod) || ' instead of ' || w.said,
+        'Correct the types in the mapping, then deploy again.'
+    from wanted as w
+    join pg_catalog.pg_attribute as a
+        on a.attrelid = w.oid and a.attname = w.column_name and not a.attisdropped
+    where pg_catalog.format_type(a.atttypid, a.atttypmod) <> w.type_name
+        and (pg_catalog.to_regtype(w.type_name) is distinct from a.atttypid or w.said like '%(%')
+    union all
+    select
+        'blocker', 'a key is not unique', r.relation, 1,
+        pg_catalog.array_to_string(r.key_columns, ', '),
+        pg_catalog.format('create unique index concurrently on %s (%s);', r.relation, (
+            select pg_catalog.string_agg(pg_catalog.quote_ident(k.name), ', ')
+            from pg_catalog.unnest(r.key_columns) as k (name)
+        ))
+    from relations as r
+    where not exists (
+        select
+        from pg_catalog.pg_index as i
+        where i.indrelid = r.oid and i.indisunique and i.indisvalid
+            and i.indpred is null and i.indexprs is null
+            and (
+                select pg_catalog.array_agg(a.attname::text order by a.attname)
+                from pg_catalog.unnest(i.indkey::smallint[]) with ordinality as u (number, position)
+                join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.attnum = u.number
+                where u.position <= i.indnkeyatts
+            ) = (
+                select pg_catalog.array_agg(k.name order by k.name collate "C")
+                from pg_catalog.unnest(r.key_columns) as k (name)
+            )
+    )
+    union all
+    select
+        'blocker', 'an unmapped column is NOT NULL and has no default', r.relation,
+        pg_catalog.count(*), pg_catalog.string_agg(a.attname, ', '),
+        'Map it, give it a default, or drop its NOT NULL.'
+    from relations as r
+    join pg_catalog.pg_attribute as a
+        on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+    where a.attnotnull and not a.atthasdef and a.attidentity = ''
+        and a.attname::text <> all (r.filled)
+    group by r.relation
+    union all
+    select
+        'blocker', 'the flat key has no default', v_flat_name, 1, v_definition ->> 'key',
+        'New leaves need a flat row: name a function in [flat] new_key, or give the key a default.'
+    from pg_catalog.pg_attribute as a
+    where v_definition ->> 'new_key' is null and a.attrelid = v_flat
+        and a.attname = v_definition ->> 'key' and not a.atthasdef and a.attidentity = ''
+    union all
+    select
+        'blocker', 'the function of [flat] new_key does not exist', v_definition ->> 'new_key', 1,
+        null,
+        'Create it: no arguments, returns a new key. Names are exact; the schema is the mapping''s.'
+    where pg_catalog.to_regprocedure(v_definition ->> 'new_key') is null
+        and v_definition ->> 'new_key' is not null
+    union all
+    select
+        'blocker', 'row level security is forced on the deploying role', r.relation, 1, null,
+        pg_catalog.format(
+            'create policy tandem_all on %s for all to %I using (true) with check (true);',
+            r.relation, current_user)
+    from relations as r
+    join pg_catalog.pg_class as c on c.oid = r.oid
+    where c.relrowsecurity and c.relforcerowsecurity and not v_bypass
+        and not exists (
+            select from pg_catalog.pg_policy as p
+            where p.polrelid = r.oid and p.polpermissive and p.polcmd = '*'
+                and (0 = any (p.polroles) or current_user::regrole::oid = any (p.polroles))
+                and pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true'
+        )
+    union all
+    select
+        'blocker', 'everyone may create objects in a schema of the search path', n.nspname::text, 1,
+        null, pg_catalog.format('revoke create on schema %I from public;', n.nspname)
+    from pg_catalog.pg_namespace as n
+    where v_definition -> 'search_path' ? n.nspname::text
+        and exists (
+            select from pg_catalog.aclexplode(n.nspacl) as a
+            where a.grantee = 0 and a.privilege_type = 'CREATE'
+        )
+    union all
+    select
+        'note', 'triggers of your own fire during the migration and on synced rows', r.relation,
+        pg_catalog.count(*), pg_catalog.string_agg(t.tgname, ', '),
+        'Look whether that is wanted; each is a test case.'
+    from relations as r
+    join pg_catalog.pg_trigger as t on t.tgrelid = r.oid
+    where not t.tgisinternal and t.tgname not like 'tandem\_%' and t.tgenabled <> 'D'
+    group by r.relation
+    union all
+    select
+        'warning', 'rewrite rules', r.relation, pg_catalog.count(*),
+        pg_catalog.string_agg(w.rulename, ', '),
+        'Rules rewrite statements before triggers see them. Replace them by triggers.'
+    from relations as r
+    join pg_catalog.pg_rewrite as w on w.ev_class = r.oid
+    group by r.relation
+    union all
+    select
+        'warning', 'foreign keys of other tables into the hierarchy', r.relation,
+        pg_catalog.count(*), pg_catalog.string_agg(f.conrelid::regclass::text, ', '),
+        'An old program''s DELETE can fail with 23503. Consider ON DELETE CASCADE or SET NULL.'
+    from relations as r
+    join pg_catalog.pg_constraint as f on f.confrelid = r.oid and f.contype = 'f'
+    where f.conrelid <> all (select o.oid from relations as o) and r.oid <> v_flat
+    group by r.relation
+    union all
+    select
+        'note', 'is published for logical replication', r.relation, pg_catalog.count(*),
+        pg_catalog.string_agg(p.pubname, ', '),
+        'Publish the whole mapping or none of it; subscribers do not fire the sync triggers.'
+    from relations as r
+    join pg_catalog.pg_publication_tables as p
+        on pg_catalog.to_regclass(pg_catalog.format('%I.%I', p.schemaname, p.tablename)) = r.oid
+    group by r.relation
+    union all
+    select n.severity, n.finding, v_flat_name, 1, null, n.cure
+    from (
+        values
+        (
+            'warning', 'no backup is known to pgtandem',
+            'pg_dump --format=custom --table=' || v_flat_name
+        ),
+        (
+            'note',
+            'COPY without a column list, and INSERT INTO x SELECT * FROM it, meet five more columns',
+            'Name the columns in such statements before prepare.'
+        ),
+        (
+            'note', 'a prepared SELECT * of an open session fails once with 0A000 after prepare',
+            'Drivers prepare again; a pooler may need a reconnect.'
+        ),
+        (
+            'note', 'REPEATABLE READ and SERIALIZABLE writers can meet 40001 during the migration',
+            'They retry such a transaction already, or should.'
+        )
+    ) as n (severity, finding, cure);
+end
+$_analyze_schema$;
+
+comment on function tandem._analyze_schema(text) is
+'Findings of the catalog; tandem.analyze(mapping) and prepare read it.';
