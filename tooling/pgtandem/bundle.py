@@ -26,11 +26,12 @@ set local client_min_messages = notice;
 set local lock_timeout = '3s';
 """
 
-_CHECKS = """\
-do $deploy$
+_CHECKS = r"""do $deploy$
 declare
+    v_schema name;
     v_owner name;
     v_installed text;
+    v_ours boolean := false;
 begin
     if current_setting('server_version_num')::integer < 150000 then
         raise exception 'PostgreSQL % is not supported', current_setting('server_version')
@@ -53,21 +54,30 @@ begin
         end if;
         perform pg_sleep(0.1);
     end loop;
-    for v_owner in
-        select pg_get_userbyid(n.nspowner) from pg_namespace as n
+    for v_schema, v_owner in
+        select n.nspname, pg_get_userbyid(n.nspowner) from pg_namespace as n
         where (n.nspname = 'tandem' or n.nspname = any ({schemas}))
-            and not pg_has_role(n.nspowner, 'usage')
     loop
-        raise exception 'a schema of pgtandem''s name belongs to %', v_owner
-        using errcode = 'TD014',
-            detail = format('It is not owned by %s, who deploys.', current_user),
-            hint = 'Deploy as its owner, or rename that schema if it is not pgtandem''s.';
+        -- ours has a registry table (the package's) or a table of kept rows (a mapping's)
+        if not pg_has_role(v_owner, 'usage') or not exists (
+            select from pg_class as c
+            join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = v_schema and c.relkind = 'r'
+                and c.relname = case v_schema when 'tandem' then 'schema_change' else 'kept' end
+        ) then
+            raise exception 'schema % is there already, and it is not pgtandem''s of %', v_schema, current_user
+            using errcode = 'TD014', detail = format('It belongs to %s. Nothing was changed.', v_owner),
+                hint = 'Deploy as the owner of pgtandem''s schemas, or rename that schema.';
+        end if;
+        v_ours := v_ours or v_schema = 'tandem';
     end loop;
-    if to_regclass('tandem.deployment') is not null then
+    if v_ours then
         select d.version into v_installed from tandem.deployment as d
         where d.what = 'package' and d.result = 'done'
         order by d.deployment_id desc limit 1;
-        if string_to_array(v_installed, '.')::integer[] > string_to_array({version}, '.')::integer[] then
+        -- leading numbers only: 0.2.0rc1 counts as 0.2.0
+        if string_to_array(substring(v_installed from '^[0-9]+(?:\.[0-9]+)*'), '.')::integer[]
+            > string_to_array(substring({version} from '^[0-9]+(?:\.[0-9]+)*'), '.')::integer[] then
             raise exception 'this database has pgtandem %, which is newer than %', v_installed, {version}
             using errcode = 'TD015', detail = 'Nothing was changed.',
                 hint = 'Deploy that version or a later one.';

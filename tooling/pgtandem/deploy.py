@@ -54,8 +54,15 @@ def deploy(conn: psycopg.Connection, mappings: Sequence[Mapping]) -> Deployed:
 
 def deployed_hashes(conn: psycopg.Connection) -> dict[str, str]:
     """The hash of everything that is deployed, by name; empty without pgtandem."""
-    there = conn.execute("select to_regclass('tandem.deployment') is not null").fetchone()
-    if there is None or not there[0]:
+    there = conn.execute(
+        """
+        select true from pg_catalog.pg_class as c
+        join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+        where n.nspname = 'tandem' and c.relname = 'deployment'
+            and pg_catalog.has_table_privilege(c.oid, 'select')
+        """
+    ).fetchone()
+    if there is None:
         return {}
     rows = conn.execute(
         """

@@ -111,7 +111,7 @@ as $requirement$
         union all
         select
             'view', {{ 'hierarchy' | relation(S) | literal }}, 'hierarchy', '{}', null, false,
-            {{ ddl.create_view() | dollar }},
+            {{ (ddl.create_view() ~ '; revoke all on ' ~ ('hierarchy' | relation(S)) ~ ' from public') | dollar }},
             {{ ('drop view ' ~ ('hierarchy' | relation(S))) | literal }},
             'ACCESS SHARE', 'nobody', 'procedure'
     )
