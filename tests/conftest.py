@@ -11,11 +11,13 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from pgtandem.server import ThrowawayServer, find_binaries
+from support.approved import Approved
 from support.databases import FLAT_TABLE, Database, TestServer
 
 PASSWORD_KEY = pytest.StashKey[str]()
@@ -25,6 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--dsn",
         help="run on this server, as a superuser or a role with CREATEDB and CREATEROLE",
+    )
+    parser.addoption(
+        "--approve",
+        action="store_true",
+        help="rewrite the files in tests/approved; then read the diff before you commit it",
     )
 
 
@@ -76,6 +83,12 @@ def pytest_report_header(config: pytest.Config) -> str:
         return f"server: {why}"
     found = find_binaries()
     return f"server: embedded PostgreSQL {found.major} from {found.folder} ({why})"
+
+
+@pytest.fixture
+def approved(request: pytest.FixtureRequest) -> Approved:
+    """Compares a text with a file in tests/approved, or rewrites it with --approve."""
+    return Approved(Path(__file__).parent / "approved", bool(request.config.getoption("--approve")))
 
 
 @pytest.fixture(scope="session")

@@ -102,14 +102,16 @@ def contents(conn: Connection, schemas: tuple[str, ...] = SCHEMAS) -> dict[str, 
     return found
 
 
-def catalog(conn: Connection, schemas: tuple[str, ...] = SCHEMAS) -> list[str]:
+def catalog(conn: Connection, schemas: tuple[str, ...] = SCHEMAS) -> set[str]:
     """What there is in the schemas: relations, columns, constraints, indexes, triggers, routines."""
     rows = conn.execute(
         """
         with s as (select oid, nspname from pg_namespace where nspname = any (%s)),
         c as (select c.* from pg_class as c join s on s.oid = c.relnamespace)
         select 'relation ' || c.oid::regclass::text || ' ' || c.relkind::text
-            || coalesce(c.relacl::text, '') from c
+            || coalesce(c.relacl, acldefault(
+                case c.relkind when 'S' then 's'::"char" else 'r' end, c.relowner))::text
+        from c where c.relkind <> 'i' 
         union all
         select 'column ' || a.attrelid::regclass::text || '.' || a.attname
             || format_type(a.atttypid, a.atttypmod) || a.attnotnull
@@ -129,13 +131,13 @@ def catalog(conn: Connection, schemas: tuple[str, ...] = SCHEMAS) -> list[str]:
         from pg_trigger as t join c on c.oid = t.tgrelid where not t.tgisinternal
         union all
         select 'routine ' || p.oid::regprocedure::text || md5(p.prosrc)
-            || coalesce(p.proacl::text, '')
+            || coalesce(p.proacl, acldefault('f', p.proowner))::text
         from pg_proc as p join s on s.oid = p.pronamespace
         order by 1
         """,
         (list(schemas),),
     ).fetchall()
-    return [text for (text,) in rows]
+    return {text for (text,) in rows}
 
 
 @contextmanager
