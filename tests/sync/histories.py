@@ -107,6 +107,10 @@ class Histories:
         """The column that identifies a row of a part."""
         return self.mapping.flat.key if part == "flat" else self._part(part).id
 
+    def types(self, part: str) -> dict[str, str]:
+        """The types of a part's columns."""
+        return dict(self.mapping.flat.types if part == "flat" else self._part(part).types)
+
     def _part(self, name: str) -> Level | Satellite:
         parts: tuple[Level | Satellite, ...] = (*self.mapping.chain, *self.mapping.satellites)
         return next(part for part in parts if part.name == name)

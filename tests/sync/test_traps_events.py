@@ -308,6 +308,15 @@ def test_trap_02_a_before_trigger_changes_the_price(shop: Shop) -> None:
     assert_same(shop)
 
 
+def test_trap_02_a_leaf_trigger_changes_a_column_and_the_price_stays(shop: Shop) -> None:
+    """One statement writes a column that is stored otherwise, and a price: neither is lost."""
+    add(shop, "A", configname="x", amount=1)
+    own_trigger(shop, "tblconfig", "before update", "new.name := upper(new.name); return new;")
+    shop.old.execute("update tblproduct set configname = 'n', amount = 5")
+    assert shop.rows("select configname, amount from tblproduct") == [("N", 5)]
+    assert_same(shop)
+
+
 # 3 ------------------------------------------------------------------------------------------------
 
 SIBLINGS = """
@@ -401,6 +410,20 @@ def test_trap_03_an_own_trigger_on_the_leaf_writes_the_flat_table(shop: Shop) ->
     assert shop.value("select sku from tblconfig") == "from trigger"
     assert_same(shop)
     shop.new.execute("update tblconfig set status = 's3'")
+    assert_same(shop)
+
+
+def test_trap_03_an_own_trigger_touches_the_leaf_and_the_price_stays(shop: Shop) -> None:
+    own_trigger(
+        shop, "tblconfig", "after insert or update",
+        "update tblconfig set sku = 't' where configid = new.configid; return null;",
+        condition="new.sku is distinct from 't'",
+    )  # fmt: skip
+    add(shop, "A", configname="x", amount=1)
+    assert shop.rows("select sku, amount from tblproduct") == [("t", 1)]
+    assert_same(shop)
+    shop.old.execute("update tblproduct set configname = 'n', sku = 's', amount = 5")
+    assert shop.rows("select configname, sku, amount from tblproduct") == [("n", "t", 5)]
     assert_same(shop)
 
 
@@ -502,6 +525,17 @@ def test_trap_05_one_transaction_flat_hierarchy_flat(shop: Shop) -> None:
         owner.execute("update tblproduct set configname = 'flat2', amount = 4 where productid = %s",
                       (key,))  # fmt: skip
     assert hierarchy(shop) == [("renamed", "1", "default", "flat2", "hier", 4)]
+    assert_same(shop)
+
+
+def test_trap_05_a_rejected_row_keeps_its_amount(shop: Shop) -> None:
+    """What was written while the row was rejected waits for its correction."""
+    add(shop, "A", configname="x", amount=7)
+    shop.old.execute("update tblproduct set productname = '', amount = 8")
+    shop.new.execute("update tblconfig set status = 's'")
+    assert shop.rows("select amount, status from tblproduct") == [(8, "s")]
+    shop.old.execute("update tblproduct set productname = 'B'")
+    assert hierarchy(shop) == [("B", "1", "default", "x", "s", 8)]
     assert_same(shop)
 
 
