@@ -3,7 +3,6 @@
 `deploy` executes the same text, so that the two ways cannot disagree.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from pgtandem.mapping import Mapping
 from pgtandem.package import schema_changes, sha256, static_files
 from pgtandem.paths import db_dir
 from pgtandem.render import json_text, render
-from pgtandem.sqltext import dollar, literal
+from pgtandem.sqltext import dollar, ident, literal, object_name, relation
 
 _HEAD = """\
 -- pgtandem {version}: {what}.
@@ -187,8 +186,6 @@ set schema_name = excluded.schema_name, flat_table = excluded.flat_table,
 """
 
 
-_REQUIREMENT = "schema/mapping/02-requirement.sql"
-
 _ALONE = """\
 -- pgtandem {version}: indexes of {what}, built without blocking writers.
 -- Each is one statement, to be run alone: psql -f runs them so; in pgAdmin select and run one at a
@@ -196,11 +193,6 @@ _ALONE = """\
 -- An attempt that breaks off leaves an invalid index behind, which IF NOT EXISTS takes for a whole
 -- one. SELECT * FROM tandem.plan(mapping) still lists it: DROP INDEX CONCURRENTLY it, then go on.
 """
-
-# The constants of the rendered requirement() that make an index.
-_INDEX = re.compile(
-    r"(?P<tag>\$ddl\d*\$)create (?P<unique>unique )?index (?P<rest>.*?)(?P=tag)", re.DOTALL
-)
 
 
 @dataclass(frozen=True)
@@ -270,13 +262,19 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
 def index_statements(mapping: Mapping) -> tuple[str, ...]:
     """The indexes that the mapping needs, as statements that each run alone, outside a transaction.
 
-    They are read from the rendered requirement, so that they are those that prepare makes.
+    The same as the rendered requirement() has, which prepare and plan read; a test compares them.
     """
+    flat, leaf = mapping.flat.table, mapping.leaf
+    assert leaf.parent is not None, "checked when the mapping was loaded"
+    indexes = [
+        ("unique ", flat, object_name(flat, leaf.sync, "key"), leaf.sync),
+        *(("", flat, object_name(flat, one.sync, "idx"), one.sync) for one in mapping.levels),
+        ("", leaf.table, object_name(leaf.table, leaf.parent, "idx"), leaf.parent),
+    ]
     return tuple(
-        f"create {found['unique'] or ''}index concurrently if not exists {found['rest']}"
-        for file in render(mapping)
-        if file.path == _REQUIREMENT
-        for found in _INDEX.finditer(file.sql)
+        f"create {unique}index concurrently if not exists {ident(name)}"
+        f" on {relation(table, mapping.schema)} ({ident(column)})"
+        for unique, table, name, column in indexes
     )
 
 

@@ -186,8 +186,9 @@ def scaffold(
         [part.name for part in levels], leaf.name, [part.name for part in satellites]
     )
     mapping = parse_mapping(text, f"the mapping for {found.shown}")
-    for other in mapping.table_columns:
-        if other != found.shown and _exists(conn, other):
+    for new in mapping.hierarchy_tables:
+        other = relation(new, mapping.schema)
+        if _exists(conn, other):
             found.notes.append(
                 f"{other} exists already. prepare adopts it as it is; if it is not meant, change "
                 "the table's name in the mapping."
