@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given, note, target
+from hypothesis import given, note, settings, target
 from hypothesis import strategies as st
 from psycopg import sql as pgsql
 
@@ -227,6 +227,67 @@ def test_complement_kept_what_the_flat_table_cannot_hold_survives(
                 kept = after[satellite.name].get(row_id)
                 history.check(kept == row, f"{satellite.name} {row} became {kept}")
         history.check_in_step()
+
+
+@settings(max_examples=max(3, settings().max_examples // 5))
+@given(data=st.data())
+def test_complement_kept_over_a_rollback_and_a_roll_forward(
+    any_shop: Shop, histories: Histories, data: st.DataObject
+) -> None:
+    """Old programs write on alone in between; the new tables' own columns and rows come back."""
+    shop, mapping = any_shop, any_shop.mapping
+    history = History(shop)
+    history.do(*data.draw(histories.start()), *data.draw(operations(histories, 12)))
+    before = snapshot(shop)
+    hierarchy = data.draw(st.sampled_from(["keep", "remove"]))
+    drop = data.draw(st.booleans())
+    rollback = f"call tandem.rollback('{mapping.name}', '{hierarchy}', {drop})"
+    history.log.append(f"{rollback};")
+    shop.owner.execute(rollback)
+    meanwhile = st.one_of(histories.flat_update, histories.flat_insert, histories.delete("flat"))
+    history.do(*data.draw(st.lists(meanwhile, max_size=4)))
+    alone = snapshot_of_flat(shop)
+    for call in ("prepare", "migrate"):
+        history.log.append(f"call tandem.{call}('{mapping.name}');")
+        shop.owner.execute(f"call tandem.{call}(%s)", (mapping.name,))
+    history.check_in_step()
+    after = snapshot(shop)
+    mapped = [pair.flat for pair in mapping.pairs]
+    for key, row in alone.items():
+        same = all(str(row[name]) == str(after["flat"][key][name]) for name in mapped)
+        history.check(same, f"row {key} was {row} and is {after['flat'][key]}")
+    for key in before["flat"].keys() & after["flat"].keys():
+        leaf = before["flat"][key][mapping.leaf.sync]
+        if leaf is None or after["flat"][key][mapping.flat.status] != "active":
+            continue
+        history.check(
+            after["flat"][key][mapping.leaf.sync] == leaf, f"row {key} got another leaf than {leaf}"
+        )
+        was, is_now = before[mapping.leaf.name][leaf], after[mapping.leaf.name][leaf]
+        unmapped = [name for name in mapping.leaf.unmapped if name != mapping.leaf.actor]
+        for name in unmapped:
+            history.check(str(was[name]) == str(is_now[name]), f"leaf {leaf}: {name} is lost")
+        for satellite in mapping.satellites:
+            for row_id, row in before[satellite.name].items():
+                if row[satellite.parent] == leaf:
+                    kept = after[satellite.name].get(row_id)
+                    history.check(kept == row, f"{satellite.name} {row} became {kept}")
+        unwritten = all(
+            str(before["flat"][key][pair.flat]) == str(after["flat"][key][pair.flat])
+            for level in mapping.levels
+            for pair in level.pairs
+        )
+        for level in mapping.levels if unwritten else ():
+            was = before[level.name][before["flat"][key][level.sync]]
+            is_now = after[level.name][after["flat"][key][level.sync]]
+            for name in level.unmapped:
+                history.check(str(was[name]) == str(is_now[name]), f"{level.name}: {name} is lost")
+
+
+def snapshot_of_flat(shop: Shop) -> dict[Any, dict[str, Any]]:
+    """All flat rows by key."""
+    key = shop.mapping.flat.key
+    return {row[key]: row for row in read(shop, shop.flat, shop.mapping.flat.types)}
 
 
 @given(data=st.data())
