@@ -194,8 +194,10 @@ class Mapping:
 
     @property
     def path(self) -> str:
-        """The search path of rendered routines. Triggers of the application inherit it, and they
-        name their tables without a schema; what pgtandem itself names is qualified."""
+        """The search path of rendered routines, which triggers of the application inherit.
+
+        Schemas in between are the user's choice: whoever may create objects there could shadow an
+        operator, and run code as the owner of these routines."""
         return ", ".join(["pg_catalog", *(ident(name) for name in self.search_path), "pg_temp"])
 
     @property
@@ -346,7 +348,7 @@ def parse_mapping(source: str, where: str = "mapping") -> Mapping:
     policy = root.table("policy", False)
     reject = policy.text("reject", "keep", REJECT_POLICIES)
     skip_echo = policy.flag("skip_echo", True)
-    search_path = policy.names("search_path", False) or (schema,)
+    search_path = policy.names("search_path", False)
     policy.finish()
     operations = root.table("operations", False)
     wanted = tuple(

@@ -53,6 +53,12 @@ def sql_type(name: str) -> str:
     return name
 
 
+def uncut(name: str) -> str:
+    """The type to cast text to so that nothing is cut: ``char`` alone would mean ``char(1)``."""
+    base = base_type(name)
+    return "bpchar" if base == "char" else base
+
+
 def put(pair: Pair, alias: str) -> str:
     """The flat value in the hierarchy's shape: default for a missing one, type, no cut text."""
     value = column(pair.flat, alias)
@@ -62,7 +68,7 @@ def put(pair: Pair, alias: str) -> str:
         if flat != hier:
             value = f"({value})"
     if flat != hier:
-        target = hier if hier in STRING_TYPES else pair.hier_type
+        target = uncut(pair.hier_type) if hier in STRING_TYPES else pair.hier_type
         value = f"{value}::{target}"
     elif pair.flat_type != pair.hier_type and hier not in STRING_TYPES:
         value = f"{value}::{pair.hier_type}"
@@ -75,7 +81,7 @@ def get(pair: Pair, alias: str) -> str:
     flat, hier = base_type(pair.flat_type), base_type(pair.hier_type)
     if flat == hier:
         return value
-    return f"{value}::{flat if flat in STRING_TYPES else pair.flat_type}"
+    return f"{value}::{uncut(pair.flat_type) if flat in STRING_TYPES else pair.flat_type}"
 
 
 def same(pair: Pair, flat: str, hier: str) -> str:
@@ -88,10 +94,18 @@ def same(pair: Pair, flat: str, hier: str) -> str:
     else:
         compared = right
     test = f"({forward}) is not distinct from {compared}"
+    left = column(pair.flat, flat)
+    if flat == "flat" and flat_base in STRING_TYPES and hier_base not in STRING_TYPES:
+        # a rejected row may hold what cannot be cast
+        return (
+            f"case when tandem.is_castable({left}, {literal(pair.hier_type)})"
+            f" then {test} else false end"
+        )
+    if pair.missing == "default":
+        return f"({test} or {left} is not distinct from {right})"
     if pair.flat_type == pair.hier_type or flat_base in STRING_TYPES:
         return test
     back = f"{right}::{pair.flat_type}"
-    left = column(pair.flat, flat)
     if flat_base in WITHOUT_EQUALITY:
         left, back = f"{left}::text", f"{back}::text"
     return f"({test} or {left} is not distinct from {back})"

@@ -10,6 +10,12 @@ begin
     if not {{ S | ident }}._lock_chain(p_leaf) then
         return 'gone';
     end if;
+    if exists (
+        select from {{ m.flat.table | relation(m.schema) }} as flat where {{ m.leaf.sync | column('flat') }} = p_leaf
+    ) then
+        -- its own writer is at work
+        return 'unchanged';
+    end if;
     v_now := pg_catalog.clock_timestamp();
     insert into {{ m.flat.table | relation(m.schema) }} (
         {{ m.flat.status | ident }}
@@ -29,13 +35,9 @@ begin
 {% for satellite in m.satellites %}
     {{ in_force(m, satellite) | indent(4) | trusted }}
 {% endfor %}
-    where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
-        and not exists (
-            select from {{ m.flat.table | relation(m.schema) }} as flat
-            where {{ m.leaf.sync | column('flat') }} = p_leaf
-        );
+    where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf;
     if not found or {{ S | ident }}._differs(p_leaf) then
-        -- the row was there, or holds more than was written: columns beside the lead, a trigger
+        -- it holds more than was written: columns beside the lead, values of a trigger
         perform {{ S | ident }}._settle(p_leaf);
     end if;
     if not exists (
@@ -48,4 +50,4 @@ end
 $_add_flat$;
 
 comment on function {{ S | ident }}._add_flat(uuid) is
-'Makes the flat row of a leaf that has none. Returns written or gone.';
+'Makes the flat row of a leaf that has none. Returns written, unchanged or gone.';

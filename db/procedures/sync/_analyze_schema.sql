@@ -165,6 +165,36 @@ begin
         )
     union all
     select
+        'blocker', 'a trigger function of your own has no search_path of its own', r.relation,
+        pg_catalog.count(*), pg_catalog.string_agg(t.tgfoid::regproc::text, ', '),
+        'Fired by a write of the sync it would find nothing but pg_catalog. Either: alter function '
+        '... set search_path = ...; or name the schemas, where only trusted roles may create '
+        'objects, in the mapping: [policy] search_path = ["public"].'
+    from relations as r
+    join pg_catalog.pg_trigger as t on t.tgrelid = r.oid
+    join pg_catalog.pg_proc as p on p.oid = t.tgfoid
+    join pg_catalog.pg_language as l on l.oid = p.prolang
+    where not t.tgisinternal and t.tgname not like 'tandem\_%' and t.tgenabled <> 'D'
+        and pg_catalog.jsonb_array_length(v_definition -> 'search_path') = 0
+        and l.lanname not in ('c', 'internal')
+        and not exists (
+            select from pg_catalog.unnest(p.proconfig) as c (setting)
+            where c.setting like 'search_path=%'
+        )
+    group by r.relation
+    union all
+    select
+        'warning', 'roles beside the owner may create objects in a schema of the search path',
+        n.nspname::text, pg_catalog.count(*),
+        pg_catalog.string_agg(distinct a.grantee::regrole::text, ', '),
+        'They could run code as the owner. Trust them, or revoke create on the schema.'
+    from pg_catalog.pg_namespace as n
+    cross join lateral pg_catalog.aclexplode(n.nspacl) as a
+    where v_definition -> 'search_path' ? n.nspname::text
+        and a.privilege_type = 'CREATE' and a.grantee not in (0, n.nspowner)
+    group by n.nspname
+    union all
+    select
         'note', 'triggers of your own fire during the migration and on synced rows', r.relation,
         pg_catalog.count(*), pg_catalog.string_agg(t.tgname, ', '),
         'Look whether that is wanted; each is a test case.'

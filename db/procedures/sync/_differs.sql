@@ -1,5 +1,5 @@
 {% from 'procedures/sync/macros.jinja' import chain_join, in_force, satellite_differs with context %}
--- Whether the two sides of one leaf differ in a mapped column.
+-- Whether the two sides of one leaf differ in a mapped column. A rejected row is known to.
 create or replace function {{ S | ident }}._differs(p_leaf uuid) returns boolean
 language plpgsql
 set search_path = {{ m.path | trusted }}
@@ -16,6 +16,7 @@ begin
 {% endfor %}
         join {{ m.flat.table | relation(m.schema) }} as flat on {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column(m.leaf.name) }}
         where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
+            and {{ m.flat.status | column('flat') }} is distinct from 'rejected'
             and (
 {% for level in m.chain %}
 {% for pair in level.pairs %}
@@ -32,4 +33,4 @@ end
 $_differs$;
 
 comment on function {{ S | ident }}._differs(uuid) is
-'True where a flat row and its leaf differ in a mapped column.';
+'True where a flat row and its leaf differ in a mapped column and the row is not rejected.';

@@ -1,7 +1,9 @@
 {% from 'procedures/sync/macros.jinja' import chain_join, in_force, satellite_differs with context %}
--- Hierarchy to flat for one whole leaf: writes the columns that differ, and no others. A due dated
--- row comes into force with it. Returns what happened.
-create or replace function {{ S | ident }}._pull(p_leaf uuid, p_depth integer default 0) returns text
+-- Hierarchy to flat for one whole leaf: writes the columns that differ, and no others, those of
+-- dated rows where wanted. Returns what happened.
+create or replace function {{ S | ident }}._pull(
+    p_leaf uuid, p_depth integer default 0, p_satellites boolean default true
+) returns text
 language plpgsql
 set search_path = {{ m.path | trusted }}
 as $_pull$
@@ -29,7 +31,7 @@ begin
 {% endfor %}
 {% for satellite in m.satellites %}
 {% for pair in satellite.pairs %}
-        {{ pair.flat | ident }} = case when {{ pair | differs('flat', satellite.name) }}
+        {{ pair.flat | ident }} = case when p_satellites and {{ pair | differs('flat', satellite.name) }}
 {%- if pair.hier != satellite.lead %}
  and {{ satellite.lead | column(satellite.name) }} is not null
 {%- endif %}
@@ -59,7 +61,7 @@ begin
             {{ pair | differs('flat', m.leaf.name) }} or
 {% endfor %}
 {% for satellite in m.satellites %}
-            {{ satellite_differs(satellite) | indent(12) | trusted }} or
+            p_satellites and {{ satellite_differs(satellite) | indent(12) | trusted }} or
 {% endfor %}
             false
         )
@@ -70,7 +72,7 @@ begin
         ) then 'unchanged' else 'gone' end;
     end if;
     if {{ m.flat.status | column('r_flat') }} = 'rejected'
-        or (p_depth = 0 and {{ S | ident }}._differs(p_leaf)) then
+        or (p_depth = 0 and p_satellites and {{ S | ident }}._differs(p_leaf)) then
         -- the row may be in order again; or
         -- a BEFORE trigger of the application stored something else: written back once
         perform {{ S | ident }}._push({{ m.flat.key | column('r_flat') }}, null, 1);
@@ -79,5 +81,5 @@ begin
 end
 $_pull$;
 
-comment on function {{ S | ident }}._pull(uuid, integer) is
+comment on function {{ S | ident }}._pull(uuid, integer, boolean) is
 'Makes the flat row say what its leaf and the chain above say. Returns written, unchanged or gone.';

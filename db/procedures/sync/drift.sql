@@ -6,7 +6,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $drift$
 begin
-    perform tandem._mapping_of(p_mapping);
+    perform tandem._check_range('p_limit', p_limit, 0, 2147483647);
     perform tandem._require_phase(p_mapping, 'drift', array['prepared', 'syncing', 'migrated']);
     return query execute pg_catalog.format(
         'select d.* from %I.drift($1) as d', 'tandem_' || p_mapping

@@ -76,7 +76,14 @@ begin
         returning (i.result).* into r_result;
         return r_result;
     end if;
-    -- check
+    -- check: notes of rejected rows that were deleted while nothing was synced
+    perform tandem._resolve(r.mapping, r.row_key, 'deleted')
+    from tandem.rejected_row as r
+    where r.mapping = {{ m.name | literal }} and r.side = 'flat' and r.resolved_at is null and not exists (
+        select from {{ m.flat.table | relation(m.schema) }} as flat
+        where {{ m.flat.key | column('flat') }} = r.row_key::{{ m.flat.key_type | sqltype }}
+            and {{ m.flat.status | column('flat') }} = 'rejected'
+    );
     if r_run.key_from is null and r_run.key_to is null then
         if not exists (
             select from {{ m.flat.table | relation(m.schema) }} as flat

@@ -3,7 +3,7 @@ create or replace function {{ S | ident }}.prepare_step(p_run bigint, p_rows int
 returns tandem.step_result
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = pg_catalog, pg_temp
 as $prepare_step$
 declare
     r_missing record;

@@ -111,7 +111,7 @@ as $requirement$
         union all
         select
             'view', {{ 'hierarchy' | relation(S) | literal }}, 'hierarchy', '{}', null, false,
-            {{ (ddl.create_view() ~ '; revoke all on ' ~ ('hierarchy' | relation(S)) ~ ' from public') | dollar }},
+            {{ (ddl.create_view() ~ '; revoke all on ' ~ ('hierarchy' | relation(S)) ~ ' from public; comment on view ' ~ ('hierarchy' | relation(S)) ~ ' is ' ~ ('A row per leaf: all levels, the dated row in force, the flat key. Shows what the reader may see of the tables themselves.' | literal)) | dollar }},
             {{ ('drop view ' ~ ('hierarchy' | relation(S))) | literal }},
             'ACCESS SHARE', 'nobody', 'procedure'
     )

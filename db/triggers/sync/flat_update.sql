@@ -21,6 +21,7 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_count bigint;
     v_us numeric;
+    v_pull boolean := false;
 {% for pair in m.leaf.pairs %}
     v_changed_{{ loop.index | literal }} boolean := {{ pair | flat_changed }};  -- {{ pair.flat | ident }}
 {% endfor %}
@@ -79,17 +80,15 @@ begin
 
             into r_leaf;
             if found then
-                if {% for pair in m.leaf.pairs %}(v_changed_{{ loop.index | literal }} and {{ pair | differs('new', 'r_leaf') }}){{ '
-                    or ' if not loop.last }}{% endfor %} then
-                    perform {{ S | ident }}._pull({{ m.leaf.sync | column('new') }});
-                end if;
+                v_pull := {% for pair in m.leaf.pairs %}(v_changed_{{ loop.index | literal }} and {{ pair | differs('new', 'r_leaf') }}){{ '
+                    or ' if not loop.last }}{% endfor %};
             elsif not exists (
                 select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
                 where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('new') }}
             ) then
                 perform {{ S | ident }}._push({{ m.flat.key | column('new') }});
-            elsif {{ S | ident }}._differs({{ m.leaf.sync | column('new') }}) then
-                perform {{ S | ident }}._pull({{ m.leaf.sync | column('new') }});
+            else
+                v_pull := {{ S | ident }}._differs({{ m.leaf.sync | column('new') }});
             end if;
         end if;
 {% endif %}
@@ -98,6 +97,10 @@ begin
             perform {{ S | ident }}._push_{{ satellite.name | trusted }}({{ m.leaf.sync | column('new') }});
         end if;
 {% endfor %}
+        if v_pull then
+            -- a BEFORE trigger of the application stored something else, or nothing: the truth now
+            perform {{ S | ident }}._pull({{ m.leaf.sync | column('new') }});
+        end if;
     end if;
     perform pg_catalog.set_config('tandem.origin', v_origin, true);
     {{ count_done(S, 'f2h') }}

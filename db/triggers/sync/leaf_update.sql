@@ -39,7 +39,7 @@ begin
         where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('old') }};
     end if;
     if {{ m.leaf.parent | changed('uuid') }} then
-        perform {{ S | ident }}._pull({{ m.leaf.id | column('new') }});
+        perform {{ S | ident }}._pull({{ m.leaf.id | column('new') }}, 0, false);
     else
 {% if m.leaf.pairs %}
         update {{ m.flat.table | relation(m.schema) }} as flat
@@ -73,11 +73,19 @@ begin
             perform {{ S | ident }}._settle({{ m.leaf.id | column('new') }});
         end if;
 {% endif %}
+    end if;
+{% if m.satellites %}
+    -- A due row comes into force with any write of its leaf. No other: the flat row's own writer may
+    -- be at work, and its new value not yet pushed.
+    if exists (
+        select from {{ S | ident }}.due as due
+        where due.leaf_id = {{ m.leaf.id | column('new') }} and due.effective <= pg_catalog.clock_timestamp()
+    ) then
 {% for satellite in m.satellites %}
-        -- a due row comes into force with any write of its leaf
         perform {{ S | ident }}._pull_{{ satellite.name | trusted }}({{ m.leaf.id | column('new') }});
 {% endfor %}
     end if;
+{% endif %}
     perform pg_catalog.set_config('tandem.origin', v_origin, true);
     {{ count_done(S, 'h2f') }}
     return null;

@@ -67,7 +67,7 @@ begin
 {% if level.parent %}
     if {{ level.parent | changed('uuid') }} then
         -- moved: leaf by leaf, because each locks its whole chain before it reads it
-        perform {{ S | ident }}._pull({{ m.leaf.id | column(m.leaf.name) }})
+        perform {{ S | ident }}._pull({{ m.leaf.id | column(m.leaf.name) }}, 0, false)
         from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
 {% for other in m.levels[depth:] | reverse %}
 {% set below = m.chain[m.chain | length - loop.index] %}
