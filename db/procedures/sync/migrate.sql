@@ -12,6 +12,9 @@ create or replace procedure tandem.migrate(
 )
 language plpgsql
 as $migrate$
+declare
+    v_path text := pg_catalog.current_setting('search_path');
+    v_lock_timeout text := pg_catalog.current_setting('lock_timeout');
 begin
     set local search_path = pg_catalog, pg_temp;
     perform tandem._check_argument('p_on_reject', p_on_reject, array['continue', 'stop']);
@@ -27,6 +30,9 @@ begin
         'max_batches', p_max_batches, 'dry_run', p_dry_run, 'one_transaction', p_one_transaction,
         'on_reject', p_on_reject, 'from', p_from, 'to', p_to
     )));
+    -- in one transaction, the caller's goes on after this
+    perform pg_catalog.set_config('search_path', v_path, true);
+    perform pg_catalog.set_config('lock_timeout', v_lock_timeout, true);
 end
 $migrate$;
 
