@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from pgtandem.deploy import deploy
 from pgtandem.mapping import Mapping
@@ -22,6 +22,12 @@ settings.register_profile(
     "long",
     parent=settings.get_profile("laws"),
     max_examples=int(os.environ.get("PGTANDEM_EXAMPLES", "1000")),
+)
+# The first failing history as it is, at once; finding the smallest can take minutes.
+settings.register_profile(
+    "unshrunk",
+    parent=settings.get_profile("long"),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "laws"))
 

@@ -324,6 +324,34 @@ class Histories:
             *(self.delete(satellite.name) for satellite in self.mapping.satellites),
         )
 
+    def hot_ops(self, role: str) -> st.SearchStrategy[Op]:
+        """Writes of keys, parents and the first rows only: what two sessions can quarrel about."""
+        place = st.integers(0, 1)
+        keys = [pair for level in self.mapping.levels for pair in level.key_pairs]
+        if role == OLD:
+            values = st.fixed_dictionaries(
+                {},
+                optional={p.flat: st.sampled_from(self.pools[f"flat.{p.flat}"][:2]) for p in keys},
+            ).filter(bool)
+            return st.one_of(
+                st.builds(self.update, st.just("flat"), place, values), self.flat_insert
+            )
+        renames = [
+            st.builds(
+                self.update,
+                st.just(level.name),
+                place,
+                st.fixed_dictionaries(
+                    {
+                        name: st.sampled_from(self.pools[f"{level.name}.{name}"])
+                        for name in level.key
+                    }
+                ),
+            )
+            for level in self.mapping.levels
+        ]
+        return st.one_of(*renames, *self.moves, self.hierarchy_inserts[len(self.mapping.levels)])
+
     @cached_property
     def any_op(self) -> st.SearchStrategy[Op]:
         """Any write of either side."""

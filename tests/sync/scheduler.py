@@ -107,12 +107,16 @@ class Interleaving:
         monitor: Connection,
         sessions: Sequence[Session],
         transactions: Sequence[list[list[str]]],
-        schedule: Sequence[int],
+        schedule: Sequence[bool],
         on_commit: Callable[[], None],
     ) -> None:
-        """Run each session's transactions (lists of statements, BEGIN and COMMIT included)."""
+        """Run each session's transactions (lists of statements, BEGIN and COMMIT included).
+
+        The sessions take turns, statement by statement; a true value in `schedule`, which is read
+        over and over, lets the first go on instead.
+        """
         works = [_Work(s, list(t)) for s, t in zip(sessions, transactions, strict=True)]
-        turns = cycle(schedule or [0, 1])
+        stays, last = cycle(schedule or [False]), -1
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             for work in works:
@@ -127,7 +131,13 @@ class Interleaving:
                 assert time.monotonic() < deadline, "nobody goes on"
                 time.sleep(0.0005)
                 continue
-            work = free[next(turns) % len(free)]
+            others = [
+                number for number, work in enumerate(works) if work in free and number != last
+            ]
+            if next(stays) or not others:
+                others = [number for number, work in enumerate(works) if work in free]
+            last = others[0]
+            work = works[last]
             self.log.append(f"/* {work.session.name} */ {work.next};")
             if work.session.run_until_blocked(work.next, monitor):
                 self._finish(work, on_commit)
