@@ -1,4 +1,4 @@
-"""What a deployment puts into the catalog: nothing for PUBLIC, pinned paths, comments, one COMMIT."""
+"""What a deployment puts into the catalog: nothing for PUBLIC, pinned paths, one COMMIT."""
 
 from __future__ import annotations
 
@@ -118,7 +118,9 @@ def test_one_routine_commits(conn: Connection) -> None:
         "select p.oid::regproc::text, p.prosrc from pg_proc as p join pg_namespace as n"
         " on n.oid = p.pronamespace where n.nspname ~ '^tandem'"
     ).fetchall()
-    commits = [name for name, body in rows if re.search(r"\bcommit\b", without_comments(body), re.I)]
+    commits = [
+        name for name, body in rows if re.search(r"\bcommit\b", without_comments(body), re.I)
+    ]
     assert commits == ["tandem._run"]
     files = [
         path.name

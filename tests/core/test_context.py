@@ -18,8 +18,13 @@ def psql(db: Database, *arguments: str, stdin: str = "") -> subprocess.Completed
     """psql as shop_owner, stopping at the first error."""
     command = [str(db.server.programs.psql), "-X", "-v", "ON_ERROR_STOP=1", "-d", db.owner_dsn]
     return subprocess.run(
-        [*command, *arguments], input=stdin, capture_output=True, text=True, check=False,
-        timeout=60, env={**os.environ, "LC_ALL": "C.UTF-8"},
+        [*command, *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
 
 
@@ -118,11 +123,10 @@ def test_from_a_function_is_refused(db: Database) -> None:
     conn = db.owner()
     prepared(conn, 10)
     conn.execute(
-        f"create function nightly() returns void language plpgsql as $$ begin {CALL}; end $$"
-        .encode()
+        f"create function run() returns void language plpgsql as $$ begin {CALL}; end $$".encode()
     )
     with pytest.raises(psycopg.Error) as caught:
-        conn.execute("select nightly()")
+        conn.execute("select run()")
     assert_refused(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""Deploying: once, whole or not at all, nothing outside tandem*, refusals; the bundle does the same."""
+"""Deploying: whole or not at all, nothing outside tandem*, refusals; the bundle does the same."""
 
 from __future__ import annotations
 
@@ -155,7 +155,8 @@ def test_a_deployment_while_a_run_is_under_way_is_refused(db: Database, products
     with in_background(runner, lambda: _cancelled(runner)) as done:
         wait_until(
             lambda: one(
-                conn, "select exists (select from pg_locks where locktype = 'advisory' and objid <> 0)"
+                conn,
+                "select exists (select from pg_locks where locktype = 'advisory' and objid <> 0)",
             ),
             "the run",
         )
@@ -249,12 +250,19 @@ def test_a_second_mapping_of_a_flat_table_is_refused(db: Database) -> None:
 def test_a_mapping_joins_those_that_are_there(db: Database, products: Mapping) -> None:
     conn = db.owner()
     conn.execute("create table wares (like tblproduct including all)")
-    source = SOURCE.replace('name = "products"', 'name = "wares"').replace("tblproduct\"", 'wares"')
-    for table in ("tblbaseproduct", "tblproductversion", "tblcatalog", "tblconfigprice", "tblconfig"):
+    source = SOURCE.replace('name = "products"', 'name = "wares"').replace('tblproduct"', 'wares"')
+    for table in (
+        "tblbaseproduct",
+        "tblproductversion",
+        "tblcatalog",
+        "tblconfigprice",
+        "tblconfig",
+    ):
         source = source.replace(f'"{table}"', f'"w_{table}"')
     assert deploy(conn, [parse_mapping(source)]).changed == ("wares",)
     assert [r[0] for r in conn.execute("select name from tandem.mapping order by 1")] == [
-        "products", "wares",
+        "products",
+        "wares",
     ]
 
 
@@ -290,9 +298,12 @@ def test_the_bundle_and_deploy_give_the_same(
     bare_db: Database, db: Database, products: Mapping, tmp_path: Path
 ) -> None:
     by_bundle, by_deploy = bare_db.owner(), db.owner()
-    assert one(
-        by_bundle, "select rolsuper or rolcreaterole from pg_roles where rolname = current_user"
-    ) is False
+    assert (
+        one(
+            by_bundle, "select rolsuper or rolcreaterole from pg_roles where rolname = current_user"
+        )
+        is False
+    )
     done = psql(bare_db, "-f", str(write_bundle_file(tmp_path, products)))
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr

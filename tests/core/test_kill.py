@@ -117,8 +117,10 @@ def writing(shop: Database, seed: int) -> Iterator[list[Writer]]:
         Writer(dsn, statement, number, seed + i)
         for i, (dsn, statement, number) in enumerate(
             [
-                (shop.old_app_dsn, old, 1), (shop.old_app_dsn, old, 2),
-                (shop.new_app_dsn, new, 1), (shop.new_app_dsn, new, 2),
+                (shop.old_app_dsn, old, 1),
+                (shop.old_app_dsn, old, 2),
+                (shop.new_app_dsn, new, 1),
+                (shop.new_app_dsn, new, 2),
             ]
         )
     ]
@@ -208,7 +210,9 @@ Kill = Callable[[Database, "subprocess.Popen[bytes]", int], None]
     ids=["backend and server", "client and backend"],
 )
 def test_a_killed_migration_goes_on_and_does_every_row_once(
-    shop: Database, kills: tuple[Kill, ...], tmp_path: Path,
+    shop: Database,
+    kills: tuple[Kill, ...],
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     seed = int(os.environ.get("PGTANDEM_SEED") or random.SystemRandom().randrange(10**6))
@@ -267,6 +271,10 @@ def test_a_killed_migration_goes_on_and_does_every_row_once(
                 rows = conn.execute(query, (list(writer.known),)).fetchall()
                 lost = [r for r in rows if r[1] not in writer.known[r[0]]]
                 # A row whose only write broke off may still have its first value.
-                lost = [r for r in lost if len(writer.known[r[0]]) == 1 and not (
-                    writer.broken and r[1] in ("on", r[0].replace("c", "sku")))]
+                lost = [
+                    r
+                    for r in lost
+                    if len(writer.known[r[0]]) == 1
+                    and not (writer.broken and r[1] in ("on", r[0].replace("c", "sku")))
+                ]
                 assert lost == [], f"{table}: seed {seed}"

@@ -167,9 +167,7 @@ def tries(conn: Connection, statement: str) -> str | None:
 
 @pytest.mark.parametrize("kind", ["m", "g"], ids=["role tandem_*", "grant_to"])
 @pytest.mark.parametrize("level", LEVELS)
-def test_a_level_may_what_it_should_and_nothing_else(
-    shop: Database, level: str, kind: str
-) -> None:
+def test_a_level_may_what_it_should_and_nothing_else(shop: Database, level: str, kind: str) -> None:
     conn = shop.connect(shop.dsn(f"{kind}_{level}"))
     wrong = []
     for statement in (*READS, *OPERATES, *ADMINISTERS, *NOBODY):
@@ -304,11 +302,23 @@ def test_a_forged_origin_does_not_let_a_client_write_the_sync_columns(shop: Data
 
 @pytest.mark.parametrize("path", ["pg_temp, public", "pg_temp, pg_catalog, public, tandem"])
 def test_temp_tables_of_our_names_catch_nothing(shop: Database, path: str) -> None:
-    old, new, watch = shop.old_app(), shop.new_app(), shop.owner()
+    old, new = shop.old_app(), shop.new_app()
     tables = (
-        "tblproduct", "tblbaseproduct", "tblproductversion", "tblcatalog", "tblconfig",
-        "tblconfigprice", "run", "mapping", "rejected_row", "kept", "inside", "setting",
-        "pg_class", "pg_proc", "pg_trigger",
+        "tblproduct",
+        "tblbaseproduct",
+        "tblproductversion",
+        "tblcatalog",
+        "tblconfig",
+        "tblconfigprice",
+        "run",
+        "mapping",
+        "rejected_row",
+        "kept",
+        "inside",
+        "setting",
+        "pg_class",
+        "pg_proc",
+        "pg_trigger",
     )
     for conn, mine in ((old, "tblproduct"), (new, "tblconfig")):
         for table in tables:
@@ -382,7 +392,15 @@ def test_a_view_of_the_owner_is_no_way_to_run_as_the_owner(shop: Database) -> No
 
 def test_hostile_values_are_only_values(shop: Database) -> None:
     old, watch = shop.old_app(), shop.owner()
-    for value in ("'; drop table tblproduct; --", "$$x$$", "\\'", "%s %I %L", '"', "{{ x }}", "é\u202e"):
+    for value in (
+        "'; drop table tblproduct; --",
+        "$$x$$",
+        "\\'",
+        "%s %I %L",
+        '"',
+        "{{ x }}",
+        "é\u202e",
+    ):
         old.execute(
             "insert into tblproduct (productname, version, catalogname, configname, sku)"
             " values (%(v)s, %(v)s, %(v)s, %(v)s, %(v)s)",

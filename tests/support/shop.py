@@ -103,7 +103,7 @@ def contents(conn: Connection, schemas: tuple[str, ...] = SCHEMAS) -> dict[str, 
 
 
 def catalog(conn: Connection, schemas: tuple[str, ...] = SCHEMAS) -> set[str]:
-    """What there is in the schemas: relations, columns, constraints, indexes, triggers, routines."""
+    """What there is in the schemas: relations, columns, constraints, triggers, routines."""
     rows = conn.execute(
         """
         with s as (select oid, nspname from pg_namespace where nspname = any (%s)),
