@@ -134,7 +134,7 @@ def test_a_second_deployer_does_not_wait_behind_the_first(
             blocked.append(one(watch, query, pid))
             time.sleep(0.05)
         done.result()
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 15  # it polls for 5 s; the rest is a busy machine
     assert not any(blocked), "it stood in the queue of a lock"
     first.execute(("commit;" + tail).encode())
     assert deploy(second, [products]).changed == ()

@@ -1,0 +1,4077 @@
+-- schema/mapping/01-schema.sql
+-- The mapping's own schema. DROP SCHEMA ... CASCADE takes the triggers with it and leaves the tables.
+do $schema$
+begin
+    if pg_catalog.to_regnamespace('tandem_products') is null then
+        create schema tandem_products;
+        -- What a flat DELETE, or a rollback that removes the hierarchy, would otherwise lose.
+        create table tandem_products.kept (
+            flat_key text not null,
+            leaf_id uuid not null,
+            leaf jsonb,
+            satellites jsonb not null default '{}',
+            reason text not null,
+            kept_at timestamptz not null default pg_catalog.clock_timestamp(),
+            constraint kept_pkey primary key (flat_key),
+            constraint kept_reason_check check (reason in ('deleted', 'rollback', 'adopted'))
+        );
+        create table tandem_products.kept_level (
+            level text not null,
+            id uuid not null,
+            content jsonb not null,
+            constraint kept_level_pkey primary key (level, id)
+        );
+        -- Dated rows whose time has not come: written by the triggers, taken by apply_due.
+        create table tandem_products.due (
+            satellite text not null,
+            leaf_id uuid not null,
+            effective timestamptz not null,
+            constraint due_pkey primary key (leaf_id, satellite, effective)
+        );
+        create index due_effective_idx on tandem_products.due (effective);
+        create index kept_leaf_idx on tandem_products.kept (leaf_id);
+        -- Calls and durations per direction: sequences count errors too, and hold no lock.
+        create sequence tandem_products.f2h_calls;
+        create sequence tandem_products.f2h_100us;
+        create sequence tandem_products.f2h_300us;
+        create sequence tandem_products.f2h_1ms;
+        create sequence tandem_products.f2h_3ms;
+        create sequence tandem_products.f2h_10ms;
+        create sequence tandem_products.f2h_more;
+        create sequence tandem_products.h2f_calls;
+        create sequence tandem_products.h2f_100us;
+        create sequence tandem_products.h2f_300us;
+        create sequence tandem_products.h2f_1ms;
+        create sequence tandem_products.h2f_3ms;
+        create sequence tandem_products.h2f_10ms;
+        create sequence tandem_products.h2f_more;
+    end if;
+end
+$schema$;
+
+comment on schema tandem_products is
+'pgtandem: rendered code of the mapping products';
+comment on table tandem_products.kept_level is
+'Rows of the upper levels that a rollback with p_hierarchy => ''remove'' took out.';
+comment on table tandem_products.due is
+'Dated rows that come into force later; CALL tandem.apply_due, or any write of the leaf, applies them.';
+comment on table tandem_products.kept is
+'Configurations and their dated rows whose flat row was deleted: the same flat key gets them back.';
+
+-- schema/mapping/02-requirement.sql
+-- What the mapping needs in the user's schema, in the order in which prepare makes it. Indexes come
+-- with run_by = size: prepare builds them itself on a small table, else they are left to
+-- CREATE INDEX CONCURRENTLY.
+create or replace function tandem_products.requirement() returns setof tandem.requirement
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $requirement$
+    with tables (relation, statement) as (
+        values
+        ('public.tblbaseproduct', $ddl$create table public.tblbaseproduct (
+    baseproductid uuid not null default pg_catalog.gen_random_uuid(),
+    name text not null,
+    description text,
+    status text,
+    constraint tblbaseproduct_pkey primary key (baseproductid),
+    constraint tblbaseproduct_natural_key unique (name)
+)$ddl$),
+        ('public.tblproductversion', $ddl$create table public.tblproductversion (
+    versionid uuid not null default pg_catalog.gen_random_uuid(),
+    baseproductid uuid not null,
+    version text not null,
+    releasedon date,
+    constraint tblproductversion_pkey primary key (versionid),
+    constraint tblproductversion_natural_key unique (baseproductid, version),
+    constraint tblproductversion_baseproductid_fkey foreign key (baseproductid)
+    references public.tblbaseproduct (baseproductid)
+)$ddl$),
+        ('public.tblcatalog', $ddl$create table public.tblcatalog (
+    catalogid uuid not null default pg_catalog.gen_random_uuid(),
+    versionid uuid not null,
+    name text not null,
+    description text,
+    constraint tblcatalog_pkey primary key (catalogid),
+    constraint tblcatalog_natural_key unique (versionid, name),
+    constraint tblcatalog_versionid_fkey foreign key (versionid)
+    references public.tblproductversion (versionid)
+)$ddl$),
+        ('public.tblconfig', $ddl$create table public.tblconfig (
+    configid uuid not null default pg_catalog.gen_random_uuid(),
+    catalogid uuid not null,
+    name text,
+    sku text,
+    attributes jsonb,
+    status varchar(20),
+    notes text,
+    constraint tblconfig_pkey primary key (configid),
+    constraint tblconfig_catalogid_fkey foreign key (catalogid)
+    references public.tblcatalog (catalogid)
+)$ddl$),
+        ('public.tblconfigprice', $ddl$create table public.tblconfigprice (
+    priceid uuid not null default pg_catalog.gen_random_uuid(),
+    configid uuid not null,
+    effectivefrom timestamptz not null default pg_catalog.clock_timestamp(),
+    amount numeric(14,2),
+    currency char(3),
+    note text,
+    constraint tblconfigprice_pkey primary key (priceid),
+    constraint tblconfigprice_natural_key unique (configid, effectivefrom),
+    constraint tblconfigprice_configid_fkey foreign key (configid)
+    references public.tblconfig (configid) on delete cascade
+)$ddl$)
+    ),
+
+    columns (name, type_name, default_value) as (
+        values
+        ('configid', 'uuid', null),
+        ('catalogid', 'uuid', null),
+        ('versionid', 'uuid', null),
+        ('baseproductid', 'uuid', null),
+        ('syncstatus', 'varchar(20)', ' default ''active''')
+    ),
+
+    indexes (relation, name, columns, is_unique) as (
+        values
+        ('public.tblproduct', 'tblproduct_configid_key', array['configid'], true),
+        ('public.tblproduct', 'tblproduct_baseproductid_idx', array['baseproductid'], false),
+        ('public.tblproduct', 'tblproduct_versionid_idx', array['versionid'], false),
+        ('public.tblproduct', 'tblproduct_catalogid_idx', array['catalogid'], false),
+        ('public.tblconfig', 'tblconfig_catalogid_idx', array['catalogid'], false)
+    ),
+
+    triggers (relation, name, statement) as (
+        values
+        ('public.tblproduct', 'tandem_10_assign', $ddl$create trigger tandem_10_assign before insert on public.tblproduct
+for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.assign()$ddl$),
+        ('public.tblproduct', 'tandem_11_guard', $ddl$create trigger tandem_11_guard before update on public.tblproduct
+for each row when ((
+    old.syncstatus is distinct from new.syncstatus
+    or old.baseproductid is distinct from new.baseproductid
+    or old.versionid is distinct from new.versionid
+    or old.catalogid is distinct from new.catalogid
+    or old.configid is distinct from new.configid
+) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.guard()$ddl$),
+        ('public.tblproduct', 'tandem_20_insert', $ddl$create trigger tandem_20_insert after insert on public.tblproduct
+for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.flat_insert()$ddl$),
+        ('public.tblproduct', 'tandem_21_update', $ddl$create trigger tandem_21_update after update on public.tblproduct
+for each row when ((
+    old.productname is distinct from new.productname or
+    old.version is distinct from new.version or
+    old.catalogname is distinct from new.catalogname or
+    old.configname is distinct from new.configname or
+    old.sku is distinct from new.sku or
+    old.configdata is distinct from new.configdata or
+    old.status is distinct from new.status or
+    old.amount is distinct from new.amount or
+    old.currency is distinct from new.currency or
+    old.productid is distinct from new.productid
+) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.flat_update()$ddl$),
+        ('public.tblproduct', 'tandem_22_delete', $ddl$create trigger tandem_22_delete after delete on public.tblproduct
+for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.flat_delete()$ddl$),
+        ('public.tblproduct', 'tandem_23_truncate', $ddl$create trigger tandem_23_truncate before truncate on public.tblproduct
+for each statement execute function tandem_products.flat_truncate()$ddl$),
+        ('public.tblbaseproduct', 'tandem_21_update', $ddl$create trigger tandem_21_update after update on public.tblbaseproduct
+for each row when ((
+    old.name is distinct from new.name or
+    old.baseproductid is distinct from new.baseproductid
+) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.base_update()$ddl$),
+        ('public.tblproductversion', 'tandem_21_update', $ddl$create trigger tandem_21_update after update on public.tblproductversion
+for each row when ((
+    old.version is distinct from new.version or
+    old.baseproductid is distinct from new.baseproductid or
+    old.versionid is distinct from new.versionid
+) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.version_update()$ddl$),
+        ('public.tblcatalog', 'tandem_21_update', $ddl$create trigger tandem_21_update after update on public.tblcatalog
+for each row when ((
+    old.name is distinct from new.name or
+    old.versionid is distinct from new.versionid or
+    old.catalogid is distinct from new.catalogid
+) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.catalog_update()$ddl$),
+        ('public.tblconfig', 'tandem_20_insert', $ddl$create trigger tandem_20_insert after insert on public.tblconfig
+for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.leaf_insert()$ddl$),
+        ('public.tblconfig', 'tandem_21_update', $ddl$create trigger tandem_21_update after update on public.tblconfig
+for each row when ((
+    old.name is distinct from new.name or
+    old.sku is distinct from new.sku or
+    old.attributes is distinct from new.attributes or
+    old.status is distinct from new.status or
+    old.configid is distinct from new.configid or
+    old.catalogid is distinct from new.catalogid
+) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.leaf_update()$ddl$),
+        ('public.tblconfig', 'tandem_22_delete', $ddl$create trigger tandem_22_delete after delete on public.tblconfig
+for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.leaf_delete()$ddl$),
+        ('public.tblconfigprice', 'tandem_20_insert', $ddl$create trigger tandem_20_insert after insert on public.tblconfigprice
+for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.price_change()$ddl$),
+        ('public.tblconfigprice', 'tandem_21_update', $ddl$create trigger tandem_21_update after update on public.tblconfigprice
+for each row when ((
+    old.amount is distinct from new.amount or
+    old.currency is distinct from new.currency or
+    old.configid is distinct from new.configid or
+    old.effectivefrom is distinct from new.effectivefrom
+) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.price_change()$ddl$),
+        ('public.tblconfigprice', 'tandem_22_delete', $ddl$create trigger tandem_22_delete after delete on public.tblconfigprice
+for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
+    pg_catalog.current_setting('tandem.origin', true), ''
+) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+execute function tandem_products.price_change()$ddl$),
+        ('public.tblbaseproduct', 'tandem_23_truncate', $ddl$create trigger tandem_23_truncate before truncate on public.tblbaseproduct
+for each statement execute function tandem_products.hierarchy_truncate()$ddl$),
+        ('public.tblbaseproduct', 'tandem_90_log', $ddl$create trigger tandem_90_log after insert or update or delete on public.tblbaseproduct
+for each row execute function tandem_products.log()$ddl$),
+        ('public.tblproductversion', 'tandem_23_truncate', $ddl$create trigger tandem_23_truncate before truncate on public.tblproductversion
+for each statement execute function tandem_products.hierarchy_truncate()$ddl$),
+        ('public.tblproductversion', 'tandem_90_log', $ddl$create trigger tandem_90_log after insert or update or delete on public.tblproductversion
+for each row execute function tandem_products.log()$ddl$),
+        ('public.tblcatalog', 'tandem_23_truncate', $ddl$create trigger tandem_23_truncate before truncate on public.tblcatalog
+for each statement execute function tandem_products.hierarchy_truncate()$ddl$),
+        ('public.tblcatalog', 'tandem_90_log', $ddl$create trigger tandem_90_log after insert or update or delete on public.tblcatalog
+for each row execute function tandem_products.log()$ddl$),
+        ('public.tblconfig', 'tandem_23_truncate', $ddl$create trigger tandem_23_truncate before truncate on public.tblconfig
+for each statement execute function tandem_products.hierarchy_truncate()$ddl$),
+        ('public.tblconfig', 'tandem_90_log', $ddl$create trigger tandem_90_log after insert or update or delete on public.tblconfig
+for each row execute function tandem_products.log()$ddl$),
+        ('public.tblconfigprice', 'tandem_23_truncate', $ddl$create trigger tandem_23_truncate before truncate on public.tblconfigprice
+for each statement execute function tandem_products.hierarchy_truncate()$ddl$),
+        ('public.tblconfigprice', 'tandem_90_log', $ddl$create trigger tandem_90_log after insert or update or delete on public.tblconfigprice
+for each row execute function tandem_products.log()$ddl$),
+        ('public.tblproduct', 'tandem_90_log', $ddl$create trigger tandem_90_log after insert or update or delete on public.tblproduct
+for each row execute function tandem_products.log()$ddl$)
+    ),
+
+    made (
+        kind, relation, object, columns, expected, is_unique, statement, undo, lock_mode, blocks, run_by
+    ) as (
+        select
+            'table', t.relation, t.relation, '{}'::text[], null, false, t.statement, 'drop table ' || t.relation,
+            'SHARE ROW EXCLUSIVE on the parent table', 'nobody: the table is new', 'procedure'
+        from tables as t
+        union all
+        select
+            'column', f.relation, c.name, '{}', c.type_name, false,
+            pg_catalog.format('alter table %s add column %I %s%s', f.relation, c.name, c.type_name, c.default_value),
+            pg_catalog.format('alter table %s drop column %I', f.relation, c.name),
+            'ACCESS EXCLUSIVE', 'everyone, for an instant: no row is rewritten', 'procedure'
+        from columns as c, (values ('public.tblproduct')) as f (relation)
+        union all
+        select
+            'index', i.relation, i.name, i.columns, null, i.is_unique,
+            pg_catalog.format('create %sindex %I on %s (%s)', case when i.is_unique then 'unique ' end, i.name,
+                i.relation, (select pg_catalog.string_agg(pg_catalog.quote_ident(u.name), ', ') from pg_catalog.unnest(i.columns) as u (name))),
+            pg_catalog.format('drop index %I.%I', 'public', i.name),
+            'SHARE', 'writers, while it is built', 'size'
+        from indexes as i
+        union all
+        select
+            'trigger', t.relation, t.name, '{}', null, false,
+            pg_catalog.format('%s; alter table %s disable trigger %I', t.statement, t.relation, t.name),
+            pg_catalog.format('drop trigger %I on %s', t.name, t.relation),
+            'SHARE ROW EXCLUSIVE', 'writers, for an instant: it is created disabled', 'procedure'
+        from triggers as t
+        union all
+        select
+            'view', 'tandem_products.hierarchy', 'hierarchy', '{}', null, false,
+            $ddl$create view tandem_products.hierarchy with (security_invoker = true) as
+select flat.productid as flat_key,
+    base.baseproductid as base_id,
+    base.name as base_name,
+    base.description as base_description,
+    base.status as base_status,
+    version.versionid as version_id,
+    version.version as version_version,
+    version.releasedon as version_releasedon,
+    catalog.catalogid as catalog_id,
+    catalog.name as catalog_name,
+    catalog.description as catalog_description,
+    config.configid as config_id,
+    config.name as config_name,
+    config.sku as config_sku,
+    config.attributes as config_attributes,
+    config.status as config_status,
+    config.notes as config_notes,
+    price.effectivefrom as price_effectivefrom,
+    price.amount as price_amount,
+    price.currency as price_currency,
+    price.note as price_note
+from public.tblconfig as config
+left join public.tblcatalog as catalog
+    on catalog.catalogid = config.catalogid
+left join public.tblproductversion as version
+    on version.versionid = catalog.versionid
+left join public.tblbaseproduct as base
+    on base.baseproductid = version.baseproductid
+left join (
+    select distinct on (s.configid) s.*
+    from public.tblconfigprice as s
+    where s.effectivefrom <= pg_catalog.clock_timestamp()
+    order by s.configid, s.effectivefrom desc
+) as price on price.configid = config.configid
+left join public.tblproduct as flat on flat.configid = config.configid; revoke all on tandem_products.hierarchy from public; comment on view tandem_products.hierarchy is 'A row per leaf: all levels, the dated row in force, the flat key. Shows what the reader may see of the tables themselves.'$ddl$,
+            'drop view tandem_products.hierarchy',
+            'ACCESS SHARE', 'nobody', 'procedure'
+    )
+
+    select
+        (pg_catalog.row_number() over ())::integer, r.kind, r.relation, r.object, r.columns, r.expected,
+        r.is_unique, r.statement, r.undo, r.lock_mode, r.blocks, r.run_by
+    from made as r
+$requirement$;
+
+comment on function tandem_products.requirement() is
+'What the mapping needs in the user''s schema: tables, columns, indexes, triggers, the view.';
+
+-- schema/mapping/03-inside.sql
+-- Batches write inside an INSTEAD OF trigger of this view: at trigger depth 1, where no statement of
+-- a client can be. So the sync triggers can tell a batch's writes from everything else.
+create or replace view tandem_products.inside as
+select
+    null::text as verb, null::bigint as run_id, null::integer as batch_rows,
+    null::jsonb as failure, null::tandem.step_result as result
+where false;
+
+comment on view tandem_products.inside is
+'Not for reading: an INSERT runs a batch at trigger depth 1 and returns its result.';
+
+-- procedures/sync/_add_flat.sql
+-- Makes the flat row of a leaf that has none.
+create or replace function tandem_products._add_flat(p_leaf uuid) returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_add_flat$
+declare
+    v_now timestamptz;
+begin
+    if not tandem_products._lock_chain(p_leaf) then
+        return 'gone';
+    end if;
+    if exists (
+        select from public.tblproduct as flat where flat.configid = p_leaf
+    ) then
+        -- its own writer is at work
+        return 'unchanged';
+    end if;
+    v_now := pg_catalog.clock_timestamp();
+    insert into public.tblproduct (
+        syncstatus, baseproductid, productname, versionid, version, catalogid, catalogname, configid, configname, sku, configdata, status, amount
+    )
+    select
+        'active', base.baseproductid, base.name, version.versionid, version.version, catalog.catalogid, catalog.name, config.configid, config.name, config.sku, config.attributes, config.status, price.amount
+    from public.tblconfig as config
+    join public.tblcatalog as catalog
+        on catalog.catalogid = config.catalogid
+    join public.tblproductversion as version
+        on version.versionid = catalog.versionid
+    join public.tblbaseproduct as base
+        on base.baseproductid = version.baseproductid
+
+    left join lateral (
+        select s.priceid, s.amount, s.currency, s.effectivefrom
+        from public.tblconfigprice as s
+        where s.configid = config.configid
+            and s.effectivefrom <= v_now
+        order by s.effectivefrom desc
+        limit 1
+    ) as price on true
+    where config.configid = p_leaf;
+    if not found or tandem_products._differs(p_leaf) then
+        -- it holds more than was written: columns beside the lead, values of a trigger
+        perform tandem_products._settle(p_leaf);
+    end if;
+    if not exists (
+        select from public.tblproduct as flat where flat.configid = p_leaf
+    ) then
+        perform tandem_products._suppressed('tblproduct', p_leaf::text);
+    end if;
+    return 'written';
+end
+$_add_flat$;
+
+comment on function tandem_products._add_flat(uuid) is
+'Makes the flat row of a leaf that has none. Returns written, unchanged or gone.';
+
+-- procedures/sync/_apply_due_batch.sql
+-- One batch of dated rows whose time has come.
+create or replace function tandem_products._apply_due_batch(p_run bigint, p_rows integer)
+returns tandem.step_result
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_apply_due_batch$
+declare
+    r_due record;
+    r_result tandem.step_result;
+begin
+    r_result := row(false, '{}', 0, 0, 0, 0, null, null);
+    for r_due in
+        select due.leaf_id, due.satellite, pg_catalog.max(due.effective) as effective from tandem_products.due as due
+        where due.effective <= pg_catalog.clock_timestamp()
+        group by due.leaf_id, due.satellite
+        order by due.leaf_id
+        limit p_rows
+    loop
+        r_result.read_rows := r_result.read_rows + 1;
+        if r_due.satellite = 'price' and tandem_products._pull_price(r_due.leaf_id) then
+            r_result.written_rows := r_result.written_rows + 1;
+        end if;
+        delete from tandem_products.due as due
+        where due.leaf_id = r_due.leaf_id and due.satellite = r_due.satellite and due.effective <= r_due.effective;
+    end loop;
+    r_result.unchanged_rows := r_result.read_rows - r_result.written_rows;
+    r_result.done := r_result.read_rows = 0;
+    return r_result;
+end
+$_apply_due_batch$;
+
+comment on function tandem_products._apply_due_batch(bigint, integer) is
+'Writes one batch of dated rows whose time has come to the flat table.';
+
+-- procedures/sync/_differs.sql
+-- Whether the two sides of one leaf differ in a mapped column. A rejected row is known to.
+create or replace function tandem_products._differs(p_leaf uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_differs$
+declare
+    v_now timestamptz := pg_catalog.clock_timestamp();
+begin
+    return exists (
+        select
+        from public.tblconfig as config
+        join public.tblcatalog as catalog
+            on catalog.catalogid = config.catalogid
+        join public.tblproductversion as version
+            on version.versionid = catalog.versionid
+        join public.tblbaseproduct as base
+            on base.baseproductid = version.baseproductid
+
+        left join lateral (
+            select s.priceid, s.amount, s.currency, s.effectivefrom
+            from public.tblconfigprice as s
+            where s.configid = config.configid
+                and s.effectivefrom <= v_now
+            order by s.effectivefrom desc
+            limit 1
+        ) as price on true
+        join public.tblproduct as flat on flat.configid = config.configid
+        where config.configid = p_leaf
+            and flat.syncstatus is distinct from 'rejected'
+            and (
+                not ((flat.productname) is not distinct from base.name) or
+                not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)) or
+                not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)) or
+                not ((flat.configname) is not distinct from config.name) or
+                not ((flat.sku) is not distinct from config.sku) or
+                not ((flat.configdata) is not distinct from config.attributes) or
+                not ((flat.status) is not distinct from config.status) or
+                (not ((flat.amount) is not distinct from price.amount)
+                    or (price.amount is not null and not ((flat.currency) is not distinct from price.currency))) or
+                false
+            )
+    );
+end
+$_differs$;
+
+comment on function tandem_products._differs(uuid) is
+'True where a flat row and its leaf differ in a mapped column and the row is not rejected.';
+
+-- procedures/sync/_drop_orphans.sql
+-- After a rollback that kept the hierarchy, old programs may have deleted flat rows: their leaves go
+-- now, as a flat DELETE would have taken them, and are kept in the same way.
+create or replace function tandem_products._drop_orphans(p_run bigint, p_rows integer)
+returns tandem.step_result
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_drop_orphans$
+declare
+    v_count bigint := 0;
+    r_run tandem.run;
+    r_result tandem.step_result;
+    r_kept record;
+begin
+    select * into strict r_run from tandem.run as r where r.run_id = p_run;
+    if (r_run.params ->> 'dry_run')::boolean or r_run.key_from is not null or r_run.key_to is not null then
+        r_result := row(false, r_run.cursor || '{"stage": "check"}'::jsonb, 0, 0, 0, 0, null, null);
+        return r_result;
+    end if;
+    for r_kept in
+        select kept.flat_key, kept.leaf_id
+        from tandem_products.kept as kept
+        where kept.reason = 'rollback'
+        order by kept.flat_key
+        limit p_rows
+    loop
+        update tandem_products.kept as kept set reason = 'deleted' where kept.flat_key = r_kept.flat_key;
+        if not exists (
+            select from public.tblproduct as flat
+            where flat.configid = r_kept.leaf_id
+        ) then
+            perform tandem_products._keep(r_kept.leaf_id, r_kept.flat_key, 'deleted');
+        end if;
+        v_count := v_count + 1;
+    end loop;
+    -- not counted as rows read: the run counts rows of the flat table
+    r_result := row(false, r_run.cursor || case when v_count = 0
+        then '{"stage": "check"}'::jsonb else '{}' end, 0, 0, 0, 0, null, null);
+    return r_result;
+end
+$_drop_orphans$;
+
+comment on function tandem_products._drop_orphans(bigint, integer) is
+'One batch of a migration''s last stage: deletes and keeps the leaves whose flat rows went between '
+'a rollback and now.';
+
+-- procedures/sync/_drop_requirements.sql
+-- Rollback with p_drop_columns: the view, our triggers, indexes and columns of the flat table. Tables
+-- and their rows stay.
+create or replace function tandem_products._drop_requirements() returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_drop_requirements$
+declare
+    v_statement text;
+begin
+    for v_statement in
+        select r.undo
+        from tandem_products.requirement() as r
+        where r.kind in ('view', 'trigger', 'column') and not exists (
+            select from tandem._missing('products') as x where x.ordinal = r.ordinal
+        )
+        order by r.ordinal desc
+    loop
+        execute v_statement;
+    end loop;
+end
+$_drop_requirements$;
+
+comment on function tandem_products._drop_requirements() is
+'Drops the view, the triggers and the sync columns of this mapping.';
+
+-- procedures/sync/_fault.sql
+-- What can be tested of a flat row before it is written to the hierarchy; NULL where it fits.
+-- lint: inlinable
+create or replace function tandem_products._fault(
+    p_1 text,  -- productname
+    p_2 text,  -- version
+    p_3 text,  -- catalogname
+    p_4 text,  -- configname
+    p_5 text,  -- sku
+    p_6 jsonb,  -- configdata
+    p_7 varchar(20),  -- status
+    p_8 numeric(14,2),  -- amount
+    p_9 char(3)  -- currency
+) returns text
+language sql stable
+as $_fault$
+    select case
+        when tandem.is_blank(p_1) then 'productname is missing'
+        when pg_catalog.octet_length(p_1) > 2600 then 'productname is longer than 2600 bytes'
+        when pg_catalog.octet_length(p_2) > 2600 then 'version is longer than 2600 bytes'
+        when pg_catalog.octet_length(p_3) > 2600 then 'catalogname is longer than 2600 bytes'
+        when false then ''
+    end
+$_fault$;
+
+comment on function tandem_products._fault(text, text, text, text, text, jsonb, varchar(20), numeric(14,2), char(3)) is
+'Why a flat row cannot be written to the hierarchy, or NULL. Arguments: the mapped columns.';
+
+-- procedures/sync/_has_own_triggers.sql
+-- Whether the application has BEFORE triggers of its own on a table that a batch writes.
+create or replace function tandem_products._has_own_triggers() returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $_has_own_triggers$
+    select exists (
+        select
+        from pg_catalog.pg_trigger as t
+        join tandem_products.requirement() as r
+            on r.kind = 'trigger' and t.tgrelid = pg_catalog.to_regclass(r.relation)
+        where not t.tgisinternal and t.tgname not like 'tandem\_%' and t.tgtype & 2 = 2
+            and t.tgenabled <> 'D'
+    )
+$_has_own_triggers$;
+
+comment on function tandem_products._has_own_triggers() is
+'True where an enabled BEFORE trigger of the application is on a table of this mapping.';
+
+-- procedures/sync/_keep.sql
+-- Deletes a leaf with its dated rows, after keeping what the flat table cannot hold.
+create or replace function tandem_products._keep(p_leaf uuid, p_key text, p_reason text) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_keep$
+declare
+    v_satellites jsonb := '{}';
+    v_leaf jsonb;
+begin
+    -- locked first, read afterwards: what a concurrent writer has just committed is kept as well
+    select pg_catalog.to_jsonb(config.*) into v_leaf
+    from public.tblconfig as config
+    where config.configid = p_leaf
+    for update;
+    if not found then
+        return false;
+    end if;
+    v_satellites := v_satellites || pg_catalog.jsonb_build_object('price', (
+        select coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(s.*)), '[]')
+        from public.tblconfigprice as s
+        where s.configid = p_leaf
+    ));
+    insert into tandem_products.kept (flat_key, leaf_id, leaf, satellites, reason)
+    values (p_key, p_leaf, v_leaf, v_satellites, p_reason)
+    on conflict (flat_key) do update
+    set leaf_id = excluded.leaf_id, leaf = excluded.leaf, satellites = excluded.satellites,
+        reason = excluded.reason, kept_at = excluded.kept_at;
+    delete from public.tblconfigprice as s where s.configid = p_leaf;
+    delete from public.tblconfig as config
+    where config.configid = p_leaf;
+    if not found then
+        perform tandem_products._suppressed('tblconfig', p_leaf::text);
+    end if;
+    delete from tandem_products.due as due where due.leaf_id = p_leaf;
+    return true;
+end
+$_keep$;
+
+comment on function tandem_products._keep(uuid, text, text) is
+'Deletes a leaf and its dated rows and keeps them as jsonb under the flat key.';
+
+-- procedures/sync/_keep_levels.sql
+-- Rollback with p_hierarchy remove: takes the upper levels out, bottom up, and keeps their rows.
+create or replace function tandem_products._keep_levels(p_rows integer) returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_keep_levels$
+declare
+    v_count bigint;
+begin
+    -- leaves that have no flat row are kept under their own id
+    select pg_catalog.count(tandem_products._keep(k.leaf_id, 'leaf ' || k.leaf_id, 'deleted')) into v_count
+    from (
+        select config.configid as leaf_id from public.tblconfig as config limit p_rows
+    ) as k;
+    if v_count > 0 then
+        return v_count;
+    end if;
+    with gone as (
+        delete from public.tblcatalog as catalog
+        where catalog.catalogid in (
+            select one.catalogid from public.tblcatalog as one limit p_rows
+        )
+        returning catalog.catalogid as id, pg_catalog.to_jsonb(catalog.*) as content
+    )
+
+    insert into tandem_products.kept_level (level, id, content)
+    select 'catalog', gone.id, gone.content from gone
+    on conflict (level, id) do update set content = excluded.content;
+    get diagnostics v_count = row_count;
+    if v_count > 0 then
+        return v_count;
+    end if;
+    with gone as (
+        delete from public.tblproductversion as version
+        where version.versionid in (
+            select one.versionid from public.tblproductversion as one limit p_rows
+        )
+        returning version.versionid as id, pg_catalog.to_jsonb(version.*) as content
+    )
+
+    insert into tandem_products.kept_level (level, id, content)
+    select 'version', gone.id, gone.content from gone
+    on conflict (level, id) do update set content = excluded.content;
+    get diagnostics v_count = row_count;
+    if v_count > 0 then
+        return v_count;
+    end if;
+    with gone as (
+        delete from public.tblbaseproduct as base
+        where base.baseproductid in (
+            select one.baseproductid from public.tblbaseproduct as one limit p_rows
+        )
+        returning base.baseproductid as id, pg_catalog.to_jsonb(base.*) as content
+    )
+
+    insert into tandem_products.kept_level (level, id, content)
+    select 'base', gone.id, gone.content from gone
+    on conflict (level, id) do update set content = excluded.content;
+    get diagnostics v_count = row_count;
+    if v_count > 0 then
+        return v_count;
+    end if;
+    return 0;
+end
+$_keep_levels$;
+
+comment on function tandem_products._keep_levels(integer) is
+'Moves rows of the hierarchy to kept and kept_level, bottom up; returns how many, 0 at the end.';
+
+-- The way forward again: the upper levels come back, top down.
+create or replace function tandem_products._restore_levels(p_rows integer) returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_restore_levels$
+declare
+    v_count bigint;
+begin
+    with back as (
+        delete from tandem_products.kept_level as k
+        where k.level = 'base' and k.id in (
+            select o.id from tandem_products.kept_level as o where o.level = 'base' limit p_rows
+        )
+        returning k.content
+    )
+
+    select pg_catalog.count(tandem._put_back('public.tblbaseproduct'::regclass, back.content)) into v_count
+    from back;
+    if v_count > 0 then
+        return v_count;
+    end if;
+    with back as (
+        delete from tandem_products.kept_level as k
+        where k.level = 'version' and k.id in (
+            select o.id from tandem_products.kept_level as o where o.level = 'version' limit p_rows
+        )
+        returning k.content
+    )
+
+    select pg_catalog.count(tandem._put_back('public.tblproductversion'::regclass, back.content)) into v_count
+    from back;
+    if v_count > 0 then
+        return v_count;
+    end if;
+    with back as (
+        delete from tandem_products.kept_level as k
+        where k.level = 'catalog' and k.id in (
+            select o.id from tandem_products.kept_level as o where o.level = 'catalog' limit p_rows
+        )
+        returning k.content
+    )
+
+    select pg_catalog.count(tandem._put_back('public.tblcatalog'::regclass, back.content)) into v_count
+    from back;
+    if v_count > 0 then
+        return v_count;
+    end if;
+    return 0;
+end
+$_restore_levels$;
+
+comment on function tandem_products._restore_levels(integer) is
+'Brings rows of the upper levels back that a rollback took out; returns how many, 0 at the end.';
+
+-- procedures/sync/_lock_chain.sql
+-- Locks a leaf and its ancestors, so that what is read of them afterwards (in a new statement) stays
+-- true until the end of the transaction. Top down, as everyone does; the leaf itself comes last.
+create or replace function tandem_products._lock_chain(p_leaf uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_lock_chain$
+declare
+    v_base uuid;
+    v_version uuid;
+    v_catalog uuid;
+begin
+    for v_try in 1 .. 100 loop
+        select base.baseproductid, version.versionid, catalog.catalogid
+        into v_base, v_version, v_catalog
+        from public.tblconfig as config
+        left join public.tblcatalog as catalog
+            on catalog.catalogid = config.catalogid
+        left join public.tblproductversion as version
+            on version.versionid = catalog.versionid
+        left join public.tblbaseproduct as base
+            on base.baseproductid = version.baseproductid
+        where config.configid = p_leaf;
+        if not found then
+            return false;
+        end if;
+        if v_base is null or v_version is null or v_catalog is null then
+            raise exception 'a row of tblconfig has no complete chain of parents'
+            using errcode = 'TD041',
+                detail = pg_catalog.format('Row %s.', p_leaf),
+                hint = 'Give it a parent at each level; old programs read their values in one row.';
+        end if;
+        perform from public.tblbaseproduct as base
+        where base.baseproductid = v_base
+        for key share;
+        continue when not found;
+        perform from public.tblproductversion as version
+        where version.versionid = v_version
+            and version.baseproductid = v_base
+        for key share;
+        continue when not found;
+        perform from public.tblcatalog as catalog
+        where catalog.catalogid = v_catalog
+            and catalog.versionid = v_version
+        for key share;
+        continue when not found;
+        perform from public.tblconfig as config
+        where config.configid = p_leaf
+            and config.catalogid = v_catalog
+        for no key update;
+        if found then
+            return true;
+        end if;
+    end loop;
+    raise exception 'the parents of a row of tblconfig keep changing'
+    using errcode = 'serialization_failure',
+        detail = pg_catalog.format('Row %s.', p_leaf),
+        hint = 'Try the transaction again.';
+end
+$_lock_chain$;
+
+comment on function tandem_products._lock_chain(uuid) is
+'Locks a leaf and its ancestors top down; false where there is no such leaf.';
+
+-- procedures/sync/_migrate_batch.sql
+-- One batch of rows. They are locked before they are read: a row that is deleted or changed
+-- meanwhile is either seen as it is afterwards, or is the triggers' work. Index plans are held to,
+-- because plans are first made while the new tables are empty and unanalysed.
+create or replace function tandem_products._migrate_batch(p_run bigint, p_rows integer, p_failure jsonb)
+returns tandem.step_result
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
+set enable_bitmapscan = off
+as $_migrate_batch$
+declare
+    v_from bigint;
+    v_to bigint;
+    v_last bigint;
+    v_next bigint;
+    v_key bigint;
+    v_now timestamptz;
+    v_left bigint;
+    v_written bigint := 0;
+    v_rejected bigint := 0;
+    v_lost bigint;
+    v_tries integer := 0;
+    r_run tandem.run;
+    r_result tandem.step_result;
+    r_row record;
+begin
+    select * into strict r_run from tandem.run as r where r.run_id = p_run;
+    r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
+    -- The range is fixed at its first batch: rows inserted above it later are the triggers' work.
+    if r_run.cursor ? 'to' then
+        v_from := (r_run.cursor ->> 'from')::bigint;
+        v_to := (r_run.cursor ->> 'to')::bigint;
+    else
+        select pg_catalog.min(flat.productid) into v_from
+        from public.tblproduct as flat
+        where r_run.key_from is null or flat.productid >= r_run.key_from::bigint;
+        select pg_catalog.max(flat.productid) into v_to
+        from public.tblproduct as flat
+        where r_run.key_to is null or flat.productid <= r_run.key_to::bigint;
+    end if;
+    select pg_catalog.max(b.batch_key), pg_catalog.count(*) into v_last, r_result.read_rows
+    from (
+        select flat.productid as batch_key
+        from public.tblproduct as flat
+        where flat.productid >= v_from and flat.productid <= v_to
+        order by flat.productid
+        limit p_rows
+        for no key update
+    ) as b;
+    if v_last is null then
+        r_result.cursor := r_run.cursor || pg_catalog.jsonb_build_object('stage', 'orphans');
+        return r_result;
+    end if;
+
+    -- Rows that the loop found to fail on their own, and rows that cannot fit.
+    if p_failure is not null then
+        perform tandem._reject(
+            'products', 'flat', flat.productid::text, pg_catalog.to_jsonb(flat.*),
+            p_failure ->> 'sqlstate', p_failure ->> 'message',
+            coalesce(nullif(p_failure ->> 'hint', ''), p_failure ->> 'detail'), p_run
+        )
+        from public.tblproduct as flat
+        where flat.productid >= v_from and flat.productid <= v_last;
+        update public.tblproduct as flat
+        set syncstatus = 'rejected'
+        where flat.productid >= v_from and flat.productid <= v_last and flat.syncstatus is distinct from 'rejected';
+        v_rejected := r_result.read_rows;
+    else
+        for r_row in
+            select flat.productid as row_key, pg_catalog.to_jsonb(flat.*) as content, tandem_products._fault(
+flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status, flat.amount, flat.currency
+        ) as fault
+            from public.tblproduct as flat
+            where flat.productid >= v_from and flat.productid <= v_last and flat.configid is null
+                and tandem_products._fault(
+flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status, flat.amount, flat.currency
+        ) is not null
+        loop
+            if coalesce(r_run.params ->> 'on_reject', 'continue') = 'stop' then
+                raise exception 'row % of tblproduct does not fit the hierarchy: %', r_row.row_key, r_row.fault
+                using errcode = 'TD030',
+                    detail = 'The migration was asked to stop at such a row; nothing before it is lost.',
+                    hint = 'Correct the row and call tandem.migrate again, or p_on_reject => ''continue''.';
+            end if;
+            perform tandem._reject(
+                'products', 'flat', r_row.row_key::text, r_row.content, 'TD030', r_row.fault,
+                'Correct the row in tblproduct; it is synced by that write.', p_run
+            );
+            update public.tblproduct as flat
+            set syncstatus = 'rejected'
+            where flat.productid = r_row.row_key and flat.syncstatus is distinct from 'rejected';
+            v_rejected := v_rejected + 1;
+        end loop;
+        for v_key in
+            update public.tblproduct as flat
+            set syncstatus = 'active'
+            where flat.productid >= v_from and flat.productid <= v_last and flat.configid is null
+                and flat.syncstatus is distinct from 'active' and tandem_products._fault(
+flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status, flat.amount, flat.currency
+        ) is null
+            returning flat.productid
+        loop
+            perform tandem._resolve('products', v_key::text, 'migrated');
+        end loop;
+        -- Linked already: the note has done its work; a difference is found below.
+        delete from tandem_products.kept as kept
+        using public.tblproduct as flat
+        where flat.productid >= v_from and flat.productid <= v_last and kept.flat_key = flat.productid::text
+            and kept.leaf is null and flat.configid = kept.leaf_id;
+        -- What was kept at a DELETE or a rollback is brought back row by row; so is, on a second
+        -- migration, what differs.
+        for v_key in
+            select flat.productid
+            from public.tblproduct as flat
+            join tandem_products.kept as kept on kept.flat_key = flat.productid::text
+            where flat.productid >= v_from and flat.productid <= v_last and flat.syncstatus = 'active'
+                and (flat.configid is null or flat.configid = kept.leaf_id)
+        loop
+            if tandem_products._push(v_key, p_run) = 'written' then
+                v_written := v_written + 1;
+            end if;
+        end loop;
+        if (r_run.cursor ->> 'again')::boolean then
+            for v_key in
+                select flat.productid
+                from public.tblproduct as flat
+                left join public.tblconfig as config on config.configid = flat.configid
+                where flat.productid >= v_from and flat.productid <= v_last and flat.configid is not null
+                    and (config.configid is null or flat.syncstatus is distinct from 'active'
+                        or tandem_products._differs(flat.configid))
+            loop
+                case tandem_products._push(v_key, p_run)
+                    when 'written' then v_written := v_written + 1;
+                    when 'rejected' then v_rejected := v_rejected + 1;
+                    else null;
+                end case;
+            end loop;
+        end if;
+    end if;
+
+    -- The rest, set by set: parents top down, locked in key order once they are there, then the rows.
+    loop
+        select pg_catalog.count(*) into v_left
+        from public.tblproduct as flat
+        where flat.productid >= v_from and flat.productid <= v_last
+            and flat.configid is null and flat.syncstatus = 'active';
+        exit when v_left = 0;
+        v_tries := v_tries + 1;
+        if v_tries > 20 then
+            raise exception '% rows of tblproduct cannot be given their ids', v_left
+            using errcode = 'TD032',
+                detail = pg_catalog.format('Keys from %s to %s.', v_from, v_last),
+                hint = 'Does a BEFORE trigger of your own suppress the UPDATE, or change a key '
+                'column of the hierarchy?';
+        end if;
+        insert into public.tblbaseproduct (
+            baseproductid, name
+        )
+        select tandem.new_id(), k.key_1
+        from (
+            select distinct
+                flat.productname as key_1
+            from public.tblproduct as flat
+            where flat.productid >= v_from and flat.productid <= v_last
+            and flat.configid is null and flat.syncstatus = 'active'
+        ) as k
+        where not exists (
+            select from public.tblbaseproduct as base
+            where base.name = k.key_1
+        )
+        order by k.key_1
+        on conflict do nothing;
+        perform from public.tblbaseproduct as base
+        where base.baseproductid in (
+            select base.baseproductid
+            from public.tblproduct as flat
+            join public.tblbaseproduct as base on base.name = flat.productname
+            where flat.productid >= v_from and flat.productid <= v_last
+            and flat.configid is null and flat.syncstatus = 'active'
+        )
+        order by base.name
+        for key share;
+        insert into public.tblproductversion (
+            versionid, baseproductid, version
+        )
+        select tandem.new_id(), k.parent_id, k.key_1
+        from (
+            select distinct
+                base.baseproductid as parent_id,
+                case when tandem.is_blank(flat.version) then '1' else flat.version end as key_1
+            from public.tblproduct as flat
+            join public.tblbaseproduct as base on base.name = flat.productname
+            where flat.productid >= v_from and flat.productid <= v_last
+            and flat.configid is null and flat.syncstatus = 'active'
+        ) as k
+        where not exists (
+            select from public.tblproductversion as version
+            where version.baseproductid = k.parent_id and version.version = k.key_1
+        )
+        order by k.parent_id, k.key_1
+        on conflict do nothing;
+        perform from public.tblproductversion as version
+        where version.versionid in (
+            select version.versionid
+            from public.tblproduct as flat
+            join public.tblbaseproduct as base on base.name = flat.productname
+            join public.tblproductversion as version on version.baseproductid = base.baseproductid
+            and version.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
+            where flat.productid >= v_from and flat.productid <= v_last
+            and flat.configid is null and flat.syncstatus = 'active'
+        )
+        order by version.baseproductid, version.version
+        for key share;
+        insert into public.tblcatalog (
+            catalogid, versionid, name
+        )
+        select tandem.new_id(), k.parent_id, k.key_1
+        from (
+            select distinct
+                version.versionid as parent_id,
+                case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end as key_1
+            from public.tblproduct as flat
+            join public.tblbaseproduct as base on base.name = flat.productname
+            join public.tblproductversion as version on version.baseproductid = base.baseproductid
+            and version.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
+            where flat.productid >= v_from and flat.productid <= v_last
+            and flat.configid is null and flat.syncstatus = 'active'
+        ) as k
+        where not exists (
+            select from public.tblcatalog as catalog
+            where catalog.versionid = k.parent_id and catalog.name = k.key_1
+        )
+        order by k.parent_id, k.key_1
+        on conflict do nothing;
+        perform from public.tblcatalog as catalog
+        where catalog.catalogid in (
+            select catalog.catalogid
+            from public.tblproduct as flat
+            join public.tblbaseproduct as base on base.name = flat.productname
+            join public.tblproductversion as version on version.baseproductid = base.baseproductid
+            and version.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
+            join public.tblcatalog as catalog on catalog.versionid = version.versionid
+            and catalog.name = case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end
+            where flat.productid >= v_from and flat.productid <= v_last
+            and flat.configid is null and flat.syncstatus = 'active'
+        )
+        order by catalog.versionid, catalog.name
+        for key share;
+        v_now := pg_catalog.clock_timestamp();
+        with assigned as (
+            update public.tblproduct as flat
+            set configid = tandem.new_id(),
+                baseproductid = base.baseproductid,
+                versionid = version.versionid,
+                catalogid = catalog.catalogid
+            from
+                public.tblbaseproduct as base,
+                public.tblproductversion as version,
+                public.tblcatalog as catalog
+            where flat.productid >= v_from and flat.productid <= v_last
+            and flat.configid is null and flat.syncstatus = 'active'
+                and base.name = flat.productname
+                and version.baseproductid = base.baseproductid
+            and version.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
+                and catalog.versionid = version.versionid
+            and catalog.name = case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end
+            returning flat.*
+        ),
+
+        leaves as (
+            insert into public.tblconfig (
+                configid, catalogid, name, sku, attributes, status
+            )
+            select flat.configid, flat.catalogid, flat.configname, flat.sku, flat.configdata, flat.status
+            from assigned as flat
+            returning configid
+        ),
+
+        price_rows as (
+            insert into public.tblconfigprice (
+                priceid, configid, effectivefrom, amount, currency
+            )
+            select tandem.new_id(), flat.configid, v_now, flat.amount, flat.currency
+            from assigned as flat
+            where flat.amount is not null
+        )
+
+        select v_written + a.rows_done, a.rows_done - l.rows_done into v_written, v_lost
+        from (select pg_catalog.count(*) as rows_done from assigned) as a
+        cross join (select pg_catalog.count(*) as rows_done from leaves) as l;
+        if v_lost > 0 then
+            perform tandem_products._suppressed('tblconfig', v_from || ' to ' || v_last);
+        end if;
+    end loop;
+
+    -- Where the application's own BEFORE triggers stored something else, that is the truth now.
+    if tandem_products._has_own_triggers() then
+        for r_row in
+            select flat.configid as leaf_id
+            from public.tblproduct as flat
+            where flat.productid >= v_from and flat.productid <= v_last and flat.syncstatus = 'active'
+                and tandem_products._differs(flat.configid)
+        loop
+            perform tandem_products._pull(r_row.leaf_id);
+        end loop;
+    end if;
+
+    select pg_catalog.min(flat.productid) into v_next
+    from public.tblproduct as flat
+    where flat.productid > v_last and flat.productid <= v_to;
+    r_result.written_rows := v_written;
+    r_result.read_rows := greatest(r_result.read_rows, v_written + v_rejected);
+    r_result.rejected_rows := v_rejected;
+    r_result.unchanged_rows := r_result.read_rows - v_written - v_rejected;
+    r_result.cursor := r_run.cursor || pg_catalog.jsonb_build_object(
+        'stage', case when v_next is null then 'orphans' else 'rows' end,
+        'from', v_next::text, 'to', v_to::text
+    );
+    return r_result;
+end
+$_migrate_batch$;
+
+comment on function tandem_products._migrate_batch(bigint, integer, jsonb) is
+'Moves one batch of flat rows into the hierarchy.';
+
+-- procedures/sync/_place.sql
+-- Finds or creates the parents of a flat row by natural key, top down, and keeps each locked: a
+-- rename must wait until the leaf is there, or is seen by the key condition (repeated under the
+-- lock). A created parent copies the unmapped columns of the one that is left (p_from, top down).
+create or replace function tandem_products._place(
+    p_base text,
+    p_version text,
+    p_catalog text,
+    p_from uuid[],
+    out base_id uuid,
+    out version_id uuid,
+    out catalog_id uuid
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_place$
+begin
+    for v_try in 1 .. 100 loop
+        select base.baseproductid into _place.base_id
+        from public.tblbaseproduct as base
+        where base.name = p_base
+        for key share;
+        exit when found;
+        if v_try = 100 then
+            perform tandem_products._cannot_place('tblbaseproduct');
+        end if;
+        perform tandem._put_back('public.tblbaseproduct'::regclass, coalesce((
+            select pg_catalog.to_jsonb(one.*) from public.tblbaseproduct as one
+            where one.baseproductid = p_from[1]
+        ), '{}') || pg_catalog.jsonb_build_object(
+            'baseproductid', tandem.new_id(), 'name', p_base
+        ));
+    end loop;
+    for v_try in 1 .. 100 loop
+        select version.versionid into _place.version_id
+        from public.tblproductversion as version
+        where version.baseproductid = _place.base_id
+            and version.version = p_version
+        for key share;
+        exit when found;
+        if v_try = 100 then
+            perform tandem_products._cannot_place('tblproductversion');
+        end if;
+        perform tandem._put_back('public.tblproductversion'::regclass, coalesce((
+            select pg_catalog.to_jsonb(one.*) from public.tblproductversion as one
+            where one.versionid = p_from[2]
+        ), '{}') || pg_catalog.jsonb_build_object(
+            'versionid', tandem.new_id(), 'baseproductid', _place.base_id, 'version', p_version
+        ));
+    end loop;
+    for v_try in 1 .. 100 loop
+        select catalog.catalogid into _place.catalog_id
+        from public.tblcatalog as catalog
+        where catalog.versionid = _place.version_id
+            and catalog.name = p_catalog
+        for key share;
+        exit when found;
+        if v_try = 100 then
+            perform tandem_products._cannot_place('tblcatalog');
+        end if;
+        perform tandem._put_back('public.tblcatalog'::regclass, coalesce((
+            select pg_catalog.to_jsonb(one.*) from public.tblcatalog as one
+            where one.catalogid = p_from[3]
+        ), '{}') || pg_catalog.jsonb_build_object(
+            'catalogid', tandem.new_id(), 'versionid', _place.version_id, 'name', p_catalog
+        ));
+    end loop;
+end
+$_place$;
+
+comment on function tandem_products._place(text, text, text, uuid[]) is
+'The ids of a flat row''s parents, found or created by natural key, locked FOR KEY SHARE.';
+
+create or replace function tandem_products._cannot_place(p_table text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_cannot_place$
+begin
+    raise exception 'a row of % can be neither found nor created', p_table
+    using errcode = 'TD031',
+        detail = 'It was tried a hundred times; nothing was changed.',
+        hint = pg_catalog.format(
+            'Does a trigger or rule of your own on this table suppress or change new rows, or is '
+            'its unique key missing? See SELECT * FROM tandem.analyze(%L).', 'products'
+        );
+end
+$_cannot_place$;
+
+comment on function tandem_products._cannot_place(text) is 'Raises TD031.';
+
+-- procedures/sync/_pull.sql
+-- Hierarchy to flat for one whole leaf: writes the columns that differ, and no others, those of
+-- dated rows where wanted. Returns what happened.
+create or replace function tandem_products._pull(
+    p_leaf uuid, p_depth integer default 0, p_satellites boolean default true
+) returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_pull$
+declare
+    v_now timestamptz;
+    r_flat record;
+begin
+    if not tandem_products._lock_chain(p_leaf) then
+        return 'gone';
+    end if;
+    v_now := pg_catalog.clock_timestamp();
+    -- The joined rows are locked, so a wait for the flat row cannot make them stale.
+    update public.tblproduct as flat
+    set
+        baseproductid = base.baseproductid,
+        productname = case when not ((flat.productname) is not distinct from base.name)
+            then base.name else flat.productname end,
+        versionid = version.versionid,
+        version = case when not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version))
+            then version.version else flat.version end,
+        catalogid = catalog.catalogid,
+        catalogname = case when not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name))
+            then catalog.name else flat.catalogname end,
+        configname = case when not ((flat.configname) is not distinct from config.name)
+            then config.name else flat.configname end,
+        sku = case when not ((flat.sku) is not distinct from config.sku)
+            then config.sku else flat.sku end,
+        configdata = case when not ((flat.configdata) is not distinct from config.attributes)
+            then config.attributes else flat.configdata end,
+        status = case when not ((flat.status) is not distinct from config.status)
+            then config.status else flat.status end,
+        amount = case when p_satellites and not ((flat.amount) is not distinct from price.amount)
+            then price.amount else flat.amount end,
+        currency = case when p_satellites and not ((flat.currency) is not distinct from price.currency) and price.amount is not null
+            then price.currency else flat.currency end,
+        updatedat = v_now,
+        syncstatus = flat.syncstatus
+    from public.tblconfig as config
+    join public.tblcatalog as catalog
+        on catalog.catalogid = config.catalogid
+    join public.tblproductversion as version
+        on version.versionid = catalog.versionid
+    join public.tblbaseproduct as base
+        on base.baseproductid = version.baseproductid
+
+    left join lateral (
+        select s.priceid, s.amount, s.currency, s.effectivefrom
+        from public.tblconfigprice as s
+        where s.configid = config.configid
+            and s.effectivefrom <= v_now
+        order by s.effectivefrom desc
+        limit 1
+    ) as price on true
+    where config.configid = p_leaf
+        and flat.configid = p_leaf
+        and (
+            flat.baseproductid is distinct from base.baseproductid or
+            not ((flat.productname) is not distinct from base.name) or
+            flat.versionid is distinct from version.versionid or
+            not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)) or
+            flat.catalogid is distinct from catalog.catalogid or
+            not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)) or
+            not ((flat.configname) is not distinct from config.name) or
+            not ((flat.sku) is not distinct from config.sku) or
+            not ((flat.configdata) is not distinct from config.attributes) or
+            not ((flat.status) is not distinct from config.status) or
+            p_satellites and (not ((flat.amount) is not distinct from price.amount)
+                or (price.amount is not null and not ((flat.currency) is not distinct from price.currency))) or
+            false
+        )
+    returning flat.* into r_flat;
+    if not found then
+        return case when exists (
+            select from public.tblproduct as flat where flat.configid = p_leaf
+        ) then 'unchanged' else 'gone' end;
+    end if;
+    if r_flat.syncstatus = 'rejected'
+        or (p_depth = 0 and p_satellites and tandem_products._differs(p_leaf)) then
+        -- the row may be in order again; or
+        -- a BEFORE trigger of the application stored something else: written back once
+        perform tandem_products._push(r_flat.productid, null, 1);
+    end if;
+    return 'written';
+end
+$_pull$;
+
+comment on function tandem_products._pull(uuid, integer, boolean) is
+'Makes the flat row say what its leaf and the chain above say. Returns written, unchanged or gone.';
+
+-- procedures/sync/_pull_satellite.sql
+-- Hierarchy to flat: the dated row in force. The leaf's row lock puts writers in a line; what is
+-- read, is read after it.
+create or replace function tandem_products._pull_price(p_leaf uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_pull_price$
+declare
+    v_now timestamptz;
+    v_found boolean;
+begin
+    perform from public.tblconfig as config
+    where config.configid = p_leaf
+    for no key update;
+    if not found then
+        return false;
+    end if;
+    v_now := pg_catalog.clock_timestamp();
+    update public.tblproduct as flat
+    set
+        amount = case when not ((flat.amount) is not distinct from price.amount)
+            then price.amount else flat.amount end,
+        currency = case when not ((flat.currency) is not distinct from price.currency) and price.amount is not null
+            then price.currency else flat.currency end,
+        updatedat = v_now
+    from public.tblconfig as config
+    left join lateral (
+        select s.priceid, s.amount, s.currency, s.effectivefrom
+        from public.tblconfigprice as s
+        where s.configid = config.configid
+            and s.effectivefrom <= v_now
+        order by s.effectivefrom desc
+        limit 1
+    ) as price on true
+    where config.configid = p_leaf
+        and flat.configid = p_leaf
+        and (not ((flat.amount) is not distinct from price.amount)
+            or (price.amount is not null and not ((flat.currency) is not distinct from price.currency)));
+    v_found := found;
+    delete from tandem_products.due as due
+    where due.leaf_id = p_leaf and due.satellite = 'price' and due.effective <= v_now;
+    return v_found;
+end
+$_pull_price$;
+
+comment on function tandem_products._pull_price(uuid) is
+'Writes the value in force of a leaf to its flat row; true where that took a write.';
+
+-- procedures/sync/_push.sql
+-- Flat to hierarchy for one whole row, whatever its state: not migrated, rejected, moved, kept from
+-- a DELETE, or just different. The triggers' slow way, and repair's. Returns what happened.
+create or replace function tandem_products._push(
+    p_key bigint, p_run bigint default null, p_depth integer default 0
+) returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_push$
+declare
+    v_fault text;
+    v_leaf uuid;
+    v_was text;
+    v_written boolean := false;
+    r_flat record;
+    r_kept tandem_products.kept;
+    r_place record;
+begin
+    select * into r_flat
+    from public.tblproduct as flat
+    where flat.productid = p_key
+    for no key update;
+    if not found then
+        return 'gone';
+    end if;
+    v_was := r_flat.syncstatus;
+    v_fault := tandem_products._fault(
+r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_flat.sku, r_flat.configdata, r_flat.status, r_flat.amount, r_flat.currency
+    );
+    if v_fault is not null then
+        perform tandem_products._refuse(v_fault, p_key::text);
+        perform tandem._reject(
+            'products', 'flat', p_key::text, pg_catalog.to_jsonb(r_flat), 'TD030', v_fault,
+            'Correct the row in tblproduct; it is synced by that write.', p_run
+        );
+        update public.tblproduct as flat
+        set syncstatus = 'rejected'
+        where flat.productid = p_key
+            and flat.syncstatus is distinct from 'rejected';
+        return 'rejected';
+    end if;
+    v_leaf := r_flat.configid;
+    delete from tandem_products.kept as kept
+    where kept.flat_key = p_key::text and (v_leaf is null or kept.leaf_id = v_leaf)
+    returning kept.* into r_kept;
+    v_leaf := coalesce(v_leaf, r_kept.leaf_id, tandem.new_id());
+    select * into r_place from tandem_products._place(
+        r_flat.productname,
+        case when tandem.is_blank(r_flat.version) then '1' else r_flat.version end,
+        case when tandem.is_blank(r_flat.catalogname) then 'default' else r_flat.catalogname end,
+        array[r_flat.baseproductid, r_flat.versionid, r_flat.catalogid]
+    );
+    if r_kept.leaf is not null then
+        -- what the flat table cannot hold comes back
+        v_written := tandem._put_back(
+            'public.tblconfig'::regclass,
+            r_kept.leaf || pg_catalog.jsonb_build_object(
+                'configid', v_leaf, 'catalogid', r_place.catalog_id
+            )
+        );
+        perform tandem._put_back('public.tblconfigprice'::regclass, k.content)
+        from pg_catalog.jsonb_array_elements(r_kept.satellites -> 'price') as k (content);
+        insert into tandem_products.due (satellite, leaf_id, effective)
+        select 'price', v_leaf, s.effectivefrom
+        from public.tblconfigprice as s
+        where s.configid = v_leaf
+            and s.effectivefrom > pg_catalog.clock_timestamp()
+        on conflict do nothing;
+    end if;
+    insert into public.tblconfig (
+        configid, catalogid, name, sku, attributes, status
+    )
+    values (
+        v_leaf, r_place.catalog_id, r_flat.configname, r_flat.sku, r_flat.configdata, r_flat.status
+    )
+    on conflict (configid) do nothing;
+    if found then
+        v_written := true;
+    else
+        update public.tblconfig as config
+        set catalogid = r_place.catalog_id,
+            name = case when not ((r_flat.configname) is not distinct from config.name)
+                then r_flat.configname else config.name end,
+            sku = case when not ((r_flat.sku) is not distinct from config.sku)
+                then r_flat.sku else config.sku end,
+            attributes = case when not ((r_flat.configdata) is not distinct from config.attributes)
+                then r_flat.configdata else config.attributes end,
+            status = case when not ((r_flat.status) is not distinct from config.status)
+                then r_flat.status else config.status end
+        where config.configid = v_leaf
+            and (config.catalogid is distinct from r_place.catalog_id
+                or not ((r_flat.configname) is not distinct from config.name)
+                or not ((r_flat.sku) is not distinct from config.sku)
+                or not ((r_flat.configdata) is not distinct from config.attributes)
+                or not ((r_flat.status) is not distinct from config.status)
+            );
+        v_written := v_written or found;
+    end if;
+    update public.tblproduct as flat
+    set syncstatus = 'active', configid = v_leaf,
+        baseproductid = r_place.base_id,
+        versionid = r_place.version_id,
+        catalogid = r_place.catalog_id
+    where flat.productid = p_key
+        and (flat.syncstatus is distinct from 'active'
+            or flat.configid is distinct from v_leaf
+            or flat.baseproductid is distinct from r_place.base_id
+            or flat.versionid is distinct from r_place.version_id
+            or flat.catalogid is distinct from r_place.catalog_id
+        );
+    v_written := v_written or found;
+    v_written := tandem_products._push_price(v_leaf) or v_written;
+    if v_was = 'rejected' then
+        perform tandem._resolve('products', p_key::text, 'written correctly');
+    end if;
+    if p_depth = 0 then
+        -- a BEFORE trigger of the application may have stored something else: written back once
+        if tandem_products._pull(v_leaf, 1) = 'gone' or tandem_products._differs(v_leaf) then
+            perform tandem_products._suppressed('tblconfig', v_leaf::text);
+        end if;
+    end if;
+    return case when v_written then 'written' else 'unchanged' end;
+end
+$_push$;
+
+comment on function tandem_products._push(bigint, bigint, integer) is
+'Makes the hierarchy say what one flat row says. Returns written, unchanged, rejected or gone.';
+
+-- procedures/sync/_push_satellite.sql
+-- Flat to hierarchy: appends the dated row that makes the flat row's value the one in force. The
+-- leaf's row lock puts writers of both sides in a line; what is read, is read after it.
+create or replace function tandem_products._push_price(p_leaf uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_push_price$
+declare
+    v_now timestamptz;
+    r_flat record;
+    r_row record;
+begin
+    perform from public.tblconfig as config
+    where config.configid = p_leaf
+    for no key update;
+    if not found then
+        return false;
+    end if;
+    v_now := pg_catalog.clock_timestamp();
+    select flat.amount, flat.currency
+    into r_flat
+    from public.tblproduct as flat
+    where flat.configid = p_leaf;
+    if not found then
+        return false;
+    end if;
+    select s.priceid as row_id, s.xmin as row_xmin, s.effectivefrom as effective, s.amount, s.currency
+    into r_row
+    from public.tblconfigprice as s
+    where s.configid = p_leaf and s.effectivefrom <= v_now
+    order by s.effectivefrom desc
+    limit 1;
+    if not found then
+        if r_flat.amount is null then
+            return false;
+        end if;
+    elsif not (not ((r_flat.amount) is not distinct from r_row.amount)
+        or (r_row.amount is not null and not ((r_flat.currency) is not distinct from r_row.currency))
+    ) then
+        return false;
+    elsif r_row.effective >= pg_catalog.transaction_timestamp()
+        and tandem._my_transaction(r_row.row_xmin) then
+        -- a second change in one transaction replaces the first
+        update public.tblconfigprice as s
+        set amount = r_flat.amount, currency = r_flat.currency
+        where s.priceid = r_row.row_id
+        returning s.amount, s.currency into r_row;
+        if not found or not ((r_flat.amount) is not distinct from r_row.amount) or not ((r_flat.currency) is not distinct from r_row.currency) then
+            perform tandem_products._pull_price(p_leaf);
+        end if;
+        return true;
+    else
+        v_now := greatest(v_now, r_row.effective + interval '1 microsecond');
+    end if;
+    insert into public.tblconfigprice as s (
+        priceid, configid, effectivefrom, amount, currency
+    )
+    values (
+        tandem.new_id(), p_leaf, v_now, r_flat.amount, r_flat.currency
+    )
+    returning s.amount, s.currency into r_row;
+    if not found or not ((r_flat.amount) is not distinct from r_row.amount) or not ((r_flat.currency) is not distinct from r_row.currency) then
+        -- a BEFORE trigger of the application stored something else, or nothing: the truth now
+        perform tandem_products._pull_price(p_leaf);
+    end if;
+    return true;
+end
+$_push_price$;
+
+comment on function tandem_products._push_price(uuid) is
+'Makes the flat row''s value the one in force of its leaf; true where that took a write.';
+
+-- procedures/sync/_refuse.sql
+-- The mapping's policy for a flat row that cannot be moved.
+create or replace function tandem_products._refuse(p_fault text, p_key text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_refuse$
+begin
+    -- kept: the flat write succeeds, the row is marked as rejected and noted in tandem.rejected_row
+    null;
+end
+$_refuse$;
+
+comment on function tandem_products._refuse(text, text) is
+'Raises TD030 where the mapping''s policy is raise; else lets the flat row be, marked as rejected.';
+
+-- procedures/sync/_repair_batch.sql
+-- One batch of a repair: ranges of flat keys, then leaves without a flat row.
+create or replace function tandem_products._repair_batch(p_run bigint, p_rows integer, p_failure jsonb)
+returns tandem.step_result
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
+set enable_bitmapscan = off
+as $_repair_batch$
+declare
+    v_stage text;
+    v_done text;
+    v_authority text;
+    v_delete boolean;
+    v_last bigint;
+    v_leaf uuid;
+    v_total bigint;
+    r_run tandem.run;
+    r_row record;
+    r_result tandem.step_result;
+begin
+    select * into strict r_run from tandem.run as r where r.run_id = p_run;
+    v_stage := coalesce(r_run.cursor ->> 'stage', 'begin');
+    v_authority := r_run.params ->> 'authority';
+    v_delete := r_run.params ->> 'extra' = 'delete';
+    r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
+    if v_stage = 'begin' then
+        perform tandem._require_prepared('products');
+        select pg_catalog.count(*) into v_total from public.tblproduct as flat;
+        r_result.total_rows := v_total;
+        r_result.cursor := pg_catalog.jsonb_build_object('stage', 'flat', 'from', (
+            select pg_catalog.min(flat.productid)::text from public.tblproduct as flat
+        ));
+        return r_result;
+    elsif v_stage = 'flat' then
+        select pg_catalog.max(b.batch_key), pg_catalog.count(*) into v_last, r_result.read_rows
+        from (
+            select flat.productid as batch_key
+            from public.tblproduct as flat
+            where flat.productid >= (r_run.cursor ->> 'from')::bigint
+            order by flat.productid
+            limit p_rows
+            for no key update
+        ) as b;
+        if v_last is null then
+            r_result.cursor := '{"stage": "leaf"}';
+            return r_result;
+        end if;
+        -- Row by row: each differing row takes the one routine that knows how; most rows take none.
+        for r_row in
+            select
+                flat.productid as flat_key, config.configid as leaf_id,
+                flat.syncstatus as status
+            from public.tblproduct as flat
+            left join public.tblconfig as config on config.configid = flat.configid
+            where flat.productid >= (r_run.cursor ->> 'from')::bigint
+                and flat.productid <= v_last
+                and (config.configid is null or tandem_products._differs(config.configid)
+                    or not exists (
+                        select from public.tblconfig as one
+                        join public.tblcatalog as catalog
+                            on catalog.catalogid = one.catalogid
+                        join public.tblproductversion as version
+                            on version.versionid = catalog.versionid
+                        join public.tblbaseproduct as base
+                            on base.baseproductid = version.baseproductid
+                        where one.configid = config.configid
+                            and base.baseproductid = flat.baseproductid
+                            and version.versionid = flat.versionid
+                            and catalog.catalogid = flat.catalogid
+                    ))
+        loop
+            if p_failure is not null then
+                perform tandem._reject(
+                    'products', 'flat', r_row.flat_key::text, pg_catalog.jsonb_build_object('leaf_id', r_row.leaf_id),
+                    p_failure ->> 'sqlstate', p_failure ->> 'message', p_failure ->> 'hint', p_run
+                );
+                v_done := 'rejected';
+            elsif r_row.status = 'rejected' then
+                v_done := 'unchanged';  -- tandem.retry_rejected is for these
+            elsif v_authority = 'flat' then
+                v_done := tandem_products._push(r_row.flat_key, p_run);
+            elsif r_row.leaf_id is not null then
+                v_done := tandem_products._pull(r_row.leaf_id);
+            elsif v_delete then
+                delete from public.tblproduct as flat where flat.productid = r_row.flat_key;
+                v_done := 'written';
+            else
+                v_done := 'unchanged';
+            end if;
+            if v_done = 'written' then
+                r_result.written_rows := r_result.written_rows + 1;
+            elsif v_done = 'rejected' then
+                r_result.rejected_rows := r_result.rejected_rows + 1;
+            end if;
+        end loop;
+        r_result.cursor := (
+            select case when pg_catalog.min(flat.productid) is null then '{"stage": "leaf"}'::jsonb
+                else pg_catalog.jsonb_build_object('stage', 'flat', 'from', pg_catalog.min(flat.productid)::text) end
+            from public.tblproduct as flat
+            where flat.productid > v_last
+        );
+    else
+        for r_row in
+            select config.configid as leaf_id
+            from public.tblconfig as config
+            where (r_run.cursor ->> 'after' is null or config.configid > (r_run.cursor ->> 'after')::uuid)
+                and not exists (
+                    select from public.tblproduct as flat
+                    where flat.configid = config.configid
+                )
+            order by config.configid
+            limit p_rows
+        loop
+            v_leaf := r_row.leaf_id;
+            r_result.read_rows := r_result.read_rows + 1;
+            if p_failure is not null then
+                perform tandem._reject(
+                    'products', 'hierarchy', v_leaf::text, '{}', p_failure ->> 'sqlstate',
+                    p_failure ->> 'message', p_failure ->> 'hint', p_run
+                );
+                r_result.rejected_rows := r_result.rejected_rows + 1;
+            elsif v_authority = 'hierarchy' then
+                perform tandem_products._add_flat(v_leaf);
+                r_result.written_rows := r_result.written_rows + 1;
+            elsif v_delete then
+                perform tandem_products._keep(v_leaf, 'leaf ' || v_leaf, 'deleted');
+                r_result.written_rows := r_result.written_rows + 1;
+            end if;
+        end loop;
+        if v_leaf is null then
+            r_result.done := true;
+        else
+            r_result.cursor := pg_catalog.jsonb_build_object('stage', 'leaf', 'after', v_leaf);
+        end if;
+    end if;
+    r_result.unchanged_rows := r_result.read_rows - r_result.written_rows - r_result.rejected_rows;
+    return r_result;
+end
+$_repair_batch$;
+
+comment on function tandem_products._repair_batch(bigint, integer, jsonb) is
+'Repairs one batch: ranges of flat keys, then leaves without a flat row.';
+
+-- procedures/sync/_restore_batch.sql
+-- Before the rows of a migration: the upper levels that a rollback took out come back; then leaves
+-- that are there without a flat row are linked to the flat row that fits, where exactly one does.
+create or replace function tandem_products._restore_batch(p_run bigint, p_rows integer)
+returns tandem.step_result
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_restore_batch$
+declare
+    r_result tandem.step_result;
+begin
+    r_result := (select row(false, r.cursor, 0, 0, 0, 0, null, null)::tandem.step_result from tandem.run as r where r.run_id = p_run);
+    if tandem_products._restore_levels(p_rows) > 0 then
+        return r_result;
+    end if;
+    with pairs as (
+        select
+            flat.productid::text as flat_key, config.configid as leaf_id,
+            pg_catalog.count(*) over (partition by flat.productid) as leaves,
+            pg_catalog.count(*) over (partition by config.configid) as flats
+        from public.tblconfig as config
+        join public.tblcatalog as catalog
+            on catalog.catalogid = config.catalogid
+        join public.tblproductversion as version
+            on version.versionid = catalog.versionid
+        join public.tblbaseproduct as base
+            on base.baseproductid = version.baseproductid
+        join public.tblproduct as flat on flat.configid is null
+            and flat.productname = base.name
+            and case when tandem.is_blank(flat.version) then '1' else flat.version end = version.version
+            and case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end = catalog.name
+            and case
+                when flat.sku is not null then (flat.sku) is not distinct from config.sku
+                when flat.configname is not null then (flat.configname) is not distinct from config.name
+                else false end
+        where not exists (
+            select from public.tblproduct as other
+            where other.configid = config.configid
+        )
+    )
+
+    insert into tandem_products.kept (flat_key, leaf_id, reason)
+    select p.flat_key, p.leaf_id, 'adopted' from pairs as p
+    where p.leaves = 1 and p.flats = 1
+    on conflict (flat_key) do nothing;
+    r_result.cursor := r_result.cursor || '{"stage": "rows"}';
+    r_result.message := 'copying rows';
+    return r_result;
+end
+$_restore_batch$;
+
+comment on function tandem_products._restore_batch(bigint, integer) is
+'One batch of a migration before its rows: restores levels, then notes leaves to adopt.';
+
+-- procedures/sync/_retry_batch.sql
+-- One batch of the open rejected rows, in the order in which they were rejected.
+create or replace function tandem_products._retry_batch(p_run bigint, p_rows integer, p_failure jsonb)
+returns tandem.step_result
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_retry_batch$
+declare
+    v_done text;
+    v_last bigint;
+    r_run tandem.run;
+    r_row record;
+    r_result tandem.step_result;
+begin
+    select * into strict r_run from tandem.run as r where r.run_id = p_run;
+    r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
+    for r_row in
+        select r.rejected_id, r.row_key, r.side from tandem.rejected_row as r
+        where r.mapping = 'products' and r.resolved_at is null
+            and r.rejected_id > coalesce((r_run.cursor ->> 'after')::bigint, 0)
+        order by r.rejected_id
+        limit p_rows
+    loop
+        v_last := r_row.rejected_id;
+        r_result.read_rows := r_result.read_rows + 1;
+        if p_failure is not null then
+            update tandem.rejected_row as r
+            set sqlstate = p_failure ->> 'sqlstate', message = p_failure ->> 'message',
+                hint = p_failure ->> 'hint', times = r.times + 1, last_at = pg_catalog.clock_timestamp(),
+                run_id = p_run
+            where r.rejected_id = r_row.rejected_id;
+            v_done := 'rejected';
+        elsif r_row.side = 'hierarchy' then
+            v_done := tandem_products._add_flat(r_row.row_key::uuid);
+        else
+            v_done := tandem_products._push(r_row.row_key::bigint, p_run);
+        end if;
+        if v_done = 'rejected' then
+            r_result.rejected_rows := r_result.rejected_rows + 1;
+        else
+            r_result.written_rows := r_result.written_rows + 1;
+            update tandem.rejected_row as r
+            set resolved_at = pg_catalog.clock_timestamp(),
+                resolution = case v_done when 'gone' then 'deleted' else 'retried' end
+            where r.rejected_id = r_row.rejected_id and r.resolved_at is null;
+        end if;
+    end loop;
+    r_result.done := v_last is null;
+    r_result.cursor := pg_catalog.jsonb_build_object('after', v_last);
+    return r_result;
+end
+$_retry_batch$;
+
+comment on function tandem_products._retry_batch(bigint, integer, jsonb) is
+'Tries one batch of open rejected rows again.';
+
+-- procedures/sync/_rollback_batch.sql
+-- One batch of a rollback: begin, off (the triggers, table by table), rows, levels, columns.
+create or replace function tandem_products._rollback_batch(p_run bigint, p_rows integer)
+returns tandem.step_result
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
+set enable_bitmapscan = off
+as $_rollback_batch$
+declare
+    v_stage text;
+    v_remove boolean;
+    v_relation text;
+    v_direction text;
+    v_last bigint;
+    v_count bigint;
+    r_run tandem.run;
+    r_row record;
+    r_result tandem.step_result;
+begin
+    select * into strict r_run from tandem.run as r where r.run_id = p_run;
+    v_stage := coalesce(r_run.cursor ->> 'stage', 'begin');
+    v_remove := r_run.params ->> 'hierarchy' = 'remove';
+    r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
+    if v_stage = 'begin' then
+        select pg_catalog.count(*) into v_count from public.tblproduct as flat;
+        r_result.total_rows := v_count;
+        r_result.cursor := '{"stage": "off"}';
+    elsif v_stage = 'off' then
+        select s.relation, s.direction into v_relation, v_direction
+        from tandem_products.switches() as s
+        where s.enabled
+        order by s.direction desc, s.relation
+        limit 1;
+        if found then
+            perform tandem_products.switch(v_relation, v_direction, false);
+            r_result.message := pg_catalog.format('%s off for %s', v_direction, v_relation);
+        else
+            r_result.cursor := pg_catalog.jsonb_build_object('stage', 'rows', 'from', (
+                select pg_catalog.min(flat.productid)::text from public.tblproduct as flat
+            ));
+            r_result.message := 'noting which row belongs to which leaf';
+        end if;
+    elsif v_stage = 'rows' then
+        select pg_catalog.max(b.batch_key), pg_catalog.count(*) into v_last, r_result.read_rows
+        from (
+            select flat.productid as batch_key
+            from public.tblproduct as flat
+            where flat.productid >= (r_run.cursor ->> 'from')::bigint
+            order by flat.productid
+            limit p_rows
+            for no key update
+        ) as b;
+        insert into tandem_products.kept (flat_key, leaf_id, reason)
+        select flat.productid::text, flat.configid, 'rollback'
+        from public.tblproduct as flat
+        where flat.productid >= (r_run.cursor ->> 'from')::bigint
+            and flat.productid <= v_last and flat.configid is not null
+        on conflict (flat_key) do update
+        set leaf_id = excluded.leaf_id, leaf = null, satellites = '{}', reason = excluded.reason,
+            kept_at = excluded.kept_at;
+        get diagnostics v_count = row_count;
+        r_result.written_rows := v_count;
+        r_result.unchanged_rows := r_result.read_rows - v_count;
+        if v_remove then
+            -- one by one: keeping a leaf is one routine's work
+            for r_row in
+                select flat.productid::text as flat_key, flat.configid as leaf_id
+                from public.tblproduct as flat
+                where flat.productid >= (r_run.cursor ->> 'from')::bigint
+                    and flat.productid <= v_last and flat.configid is not null
+            loop
+                perform tandem_products._keep(r_row.leaf_id, r_row.flat_key, 'rollback');
+            end loop;
+        end if;
+        r_result.cursor := (
+            select case when pg_catalog.min(flat.productid) is null then '{"stage": "levels"}'::jsonb
+                else pg_catalog.jsonb_build_object('stage', 'rows', 'from', pg_catalog.min(flat.productid)::text) end
+            from public.tblproduct as flat
+            where flat.productid > v_last
+        );
+    elsif v_stage = 'levels' then
+        v_count := 0;
+        if v_remove then
+            v_count := tandem_products._keep_levels(p_rows);
+        end if;
+        if v_count = 0 then
+            r_result.cursor := '{"stage": "columns"}';
+        end if;
+    else
+        if (r_run.params ->> 'drop_columns')::boolean then
+            perform tandem_products._drop_requirements();
+        end if;
+        if (tandem._mapping_of('products')).phase <> 'prepared' then
+            perform tandem._set_phase('products', 'prepared');
+        end if;
+        if (r_run.params ->> 'drop_columns')::boolean then
+            perform tandem._set_phase('products', 'deployed');
+        end if;
+        r_result.done := true;
+        r_result.message := 'back to tblproduct alone';
+    end if;
+    return r_result;
+end
+$_rollback_batch$;
+
+comment on function tandem_products._rollback_batch(bigint, integer) is
+'One batch of a rollback.';
+
+-- procedures/sync/_settle.sql
+-- After a leaf got its flat row and the two differ: first what the dated rows say, then, where a
+-- trigger of the application stored something else, what the flat row says.
+create or replace function tandem_products._settle(p_leaf uuid) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_settle$
+begin
+    perform tandem_products._pull_price(p_leaf);
+    if tandem_products._differs(p_leaf) then
+        perform tandem_products._push(flat.productid, null, 1)
+        from public.tblproduct as flat
+        where flat.configid = p_leaf;
+        if tandem_products._differs(p_leaf) then
+            perform tandem_products._suppressed('tblproduct', p_leaf::text);
+        end if;
+    end if;
+end
+$_settle$;
+
+comment on function tandem_products._settle(uuid) is
+'Makes both sides of a new leaf equal where its flat row was stored with other values.';
+
+-- procedures/sync/_suppressed.sql
+-- A trigger or rule of the application swallowed a write of the sync, or fights it: no silent drift.
+create or replace function tandem_products._suppressed(p_table text, p_key text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_suppressed$
+begin
+    raise exception 'row % of % cannot be kept in step', p_key, p_table
+    using errcode = 'TD044',
+        detail = 'A trigger or rule of your own suppressed the write, or stores another value again '
+        'and again. The statement that caused it was rolled back on both sides.',
+        hint = 'Let that trigger pass such rows, or leave the column out of the mapping.';
+end
+$_suppressed$;
+
+comment on function tandem_products._suppressed(text, text) is 'Raises TD044.';
+
+-- procedures/sync/analyze_data.sql
+-- What the flat rows look like: what a migration would make of them.
+create or replace function tandem_products.analyze_data()
+returns table (
+    severity text, finding text, subject text, occurrences bigint, sample text, cure text
+)
+language plpgsql stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $analyze_data$
+begin
+    if pg_catalog.to_regclass('public.tblproduct') is null then
+        return;
+    end if;
+    return query
+    select 'note', 'rows', 'public.tblproduct', pg_catalog.count(*), null::text, null::text
+    from public.tblproduct as flat
+    union all
+    select 'warning', 'rows will be rejected: ' || b.fault, 'public.tblproduct', pg_catalog.count(*),
+        pg_catalog.left(pg_catalog.string_agg(b.row_key, ', ' order by b.row_key), 60),
+        'Correct them first, or later: a correct write is synced.'
+    from (
+        select flat.productid::text as row_key, tandem_products._fault(
+flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status, flat.amount, flat.currency
+        ) as fault
+        from public.tblproduct as flat
+    ) as b
+    where b.fault is not null
+    group by b.fault
+    union all
+    select 'note', 'rows of tblbaseproduct that the flat rows stand for', 'tblbaseproduct', pg_catalog.count(*), null, null
+    from (
+        select distinct flat.productname
+        from public.tblproduct as flat
+        where tandem_products._fault(
+flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status, flat.amount, flat.currency
+        ) is null
+    ) as k
+    union all
+    select 'note', 'rows of tblproductversion that the flat rows stand for', 'tblproductversion', pg_catalog.count(*), null, null
+    from (
+        select distinct flat.productname, case when tandem.is_blank(flat.version) then '1' else flat.version end
+        from public.tblproduct as flat
+        where tandem_products._fault(
+flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status, flat.amount, flat.currency
+        ) is null
+    ) as k
+    union all
+    select 'note', 'rows of tblcatalog that the flat rows stand for', 'tblcatalog', pg_catalog.count(*), null, null
+    from (
+        select distinct flat.productname, case when tandem.is_blank(flat.version) then '1' else flat.version end, case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end
+        from public.tblproduct as flat
+        where tandem_products._fault(
+flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status, flat.amount, flat.currency
+        ) is null
+    ) as k
+    union all
+    select 'note', 'missing values that stand for 1', 'version', pg_catalog.count(*), null,
+        'The flat rows keep them as they are.'
+    from public.tblproduct as flat
+    where tandem.is_blank(flat.version)
+    having pg_catalog.count(*) > 0
+    union all
+    select 'note', 'missing values that stand for default', 'catalogname', pg_catalog.count(*), null,
+        'The flat rows keep them as they are.'
+    from public.tblproduct as flat
+    where tandem.is_blank(flat.catalogname)
+    having pg_catalog.count(*) > 0
+    union all
+    select 'warning', 'near-duplicates: they differ only in case, blanks or Unicode form', 'productname', pg_catalog.count(*),
+        pg_catalog.left(pg_catalog.min(n.sample), 80),
+        'Keys compare exactly, so these stay apart. Unite them in the flat table first, if they are one.'
+    from (
+        select pg_catalog.min(k.value) || ' | ' || pg_catalog.max(k.value) as sample
+        from (
+            select distinct flat.productname as value from public.tblproduct as flat
+        ) as k
+        group by pg_catalog.lower(pg_catalog.regexp_replace(pg_catalog.btrim(
+            case when pg_catalog.getdatabaseencoding() = 'UTF8' then pg_catalog.normalize(k.value, 'NFKC') else k.value end
+        ), '\s+', ' ', 'g'))
+        having pg_catalog.count(*) > 1
+    ) as n
+    having pg_catalog.count(*) > 0
+    union all
+    select 'warning', 'near-duplicates: they differ only in case, blanks or Unicode form', 'version', pg_catalog.count(*),
+        pg_catalog.left(pg_catalog.min(n.sample), 80),
+        'Keys compare exactly, so these stay apart. Unite them in the flat table first, if they are one.'
+    from (
+        select pg_catalog.min(k.value) || ' | ' || pg_catalog.max(k.value) as sample
+        from (
+            select distinct case when tandem.is_blank(flat.version) then '1' else flat.version end as value from public.tblproduct as flat
+        ) as k
+        group by pg_catalog.lower(pg_catalog.regexp_replace(pg_catalog.btrim(
+            case when pg_catalog.getdatabaseencoding() = 'UTF8' then pg_catalog.normalize(k.value, 'NFKC') else k.value end
+        ), '\s+', ' ', 'g'))
+        having pg_catalog.count(*) > 1
+    ) as n
+    having pg_catalog.count(*) > 0
+    union all
+    select 'warning', 'near-duplicates: they differ only in case, blanks or Unicode form', 'catalogname', pg_catalog.count(*),
+        pg_catalog.left(pg_catalog.min(n.sample), 80),
+        'Keys compare exactly, so these stay apart. Unite them in the flat table first, if they are one.'
+    from (
+        select pg_catalog.min(k.value) || ' | ' || pg_catalog.max(k.value) as sample
+        from (
+            select distinct case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end as value from public.tblproduct as flat
+        ) as k
+        group by pg_catalog.lower(pg_catalog.regexp_replace(pg_catalog.btrim(
+            case when pg_catalog.getdatabaseencoding() = 'UTF8' then pg_catalog.normalize(k.value, 'NFKC') else k.value end
+        ), '\s+', ' ', 'g'))
+        having pg_catalog.count(*) > 1
+    ) as n
+    having pg_catalog.count(*) > 0
+    union all
+    select 'note', 'without amount: no row of tblconfigprice', 'amount', pg_catalog.count(*), null, null
+    from public.tblproduct as flat
+    where flat.amount is null
+    having pg_catalog.count(*) > 0
+    union all
+    select 'note', 'rows that differ in nothing but their key columns', 'tblproduct', coalesce(pg_catalog.sum(n.times), 0)::bigint, null,
+        'Each keeps a leaf of its own.'
+    from (
+        select pg_catalog.count(*) as times
+        from public.tblproduct as flat
+        group by flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status
+        having pg_catalog.count(*) > 1
+    ) as n
+    having pg_catalog.sum(n.times) > 0
+    ;
+    if pg_catalog.to_regclass('public.tblbaseproduct') is not null then
+        return query
+        select 'note', 'rows without anything below them', 'tblbaseproduct', pg_catalog.count(*), null::text, 'They stay; the first leaf uses them.'
+        from public.tblbaseproduct as base
+        where not exists (
+            select from public.tblproductversion as version
+            where version.baseproductid = base.baseproductid
+        )
+        having pg_catalog.count(*) > 0;
+    end if;
+    if pg_catalog.to_regclass('public.tblproductversion') is not null then
+        return query
+        select 'note', 'rows without anything below them', 'tblproductversion', pg_catalog.count(*), null::text, 'They stay; the first leaf uses them.'
+        from public.tblproductversion as version
+        where not exists (
+            select from public.tblcatalog as catalog
+            where catalog.versionid = version.versionid
+        )
+        having pg_catalog.count(*) > 0;
+    end if;
+    if pg_catalog.to_regclass('public.tblcatalog') is not null then
+        return query
+        select 'note', 'rows without anything below them', 'tblcatalog', pg_catalog.count(*), null::text, 'They stay; the first leaf uses them.'
+        from public.tblcatalog as catalog
+        where not exists (
+            select from public.tblconfig as config
+            where config.catalogid = catalog.catalogid
+        )
+        having pg_catalog.count(*) > 0;
+    end if;
+end
+$analyze_data$;
+
+comment on function tandem_products.analyze_data() is
+'Findings of the flat rows; tandem.analyze(mapping) reads it.';
+
+-- procedures/sync/apply_due_step.sql
+-- One batch of tandem.apply_due.
+create or replace function tandem_products.apply_due_step(p_run bigint, p_rows integer, p_failure jsonb)
+returns tandem.step_result
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $apply_due_step$
+declare
+    r_result tandem.step_result;
+begin
+    insert into tandem_products.inside as i (verb, run_id, batch_rows, failure)
+    values ('apply_due', p_run, p_rows, p_failure)
+    returning (i.result).* into r_result;
+    return r_result;
+end
+$apply_due_step$;
+
+comment on function tandem_products.apply_due_step(bigint, integer, jsonb) is
+'One batch of tandem.apply_due; does not commit. Called by the loop. Operators may execute it.';
+
+-- procedures/sync/mapping_drift.sql
+-- Where the two sides differ, in one statement and so in one snapshot. Only kinds value, link,
+-- flat_only, hierarchy_only and not_migrated are drift; price_due and rejected are told as well.
+create or replace function tandem_products.drift(p_limit integer default null)
+returns table (
+    kind text, flat_key text, leaf_id uuid, column_name text, flat_value text, hierarchy_value text
+)
+language plpgsql stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $drift$
+declare
+    v_now timestamptz := pg_catalog.clock_timestamp();
+begin
+    return query
+    select d.kind, flat.productid::text, coalesce(config.configid, flat.configid), d.column_name, d.flat_value, d.hierarchy_value
+    from public.tblproduct as flat
+    full join (
+        public.tblconfig as config
+        left join public.tblcatalog as catalog
+            on catalog.catalogid = config.catalogid
+        left join public.tblproductversion as version
+            on version.versionid = catalog.versionid
+        left join public.tblbaseproduct as base
+            on base.baseproductid = version.baseproductid
+        left join (
+            select distinct on (s.configid)
+                s.configid, s.effectivefrom, s.amount, s.currency
+            from public.tblconfigprice as s
+            where s.effectivefrom <= v_now
+            order by s.configid, s.effectivefrom desc
+        ) as price on price.configid = config.configid
+    ) on flat.configid = config.configid
+    cross join lateral (
+        values
+        (
+            'rejected', flat.syncstatus = 'rejected',
+            null::text, null::text, null::text
+        ),
+        (
+            'not_migrated', flat.productid is not null and flat.configid is null
+            and flat.syncstatus is distinct from 'rejected', null, null, null
+        ),
+        (
+            'flat_only', flat.configid is not null and config.configid is null
+            and flat.syncstatus is distinct from 'rejected', null, null, null
+        ),
+        ('hierarchy_only', flat.productid is null, null, null, null),
+        (
+            'link', flat.productid is not null and config.configid is not null
+            and flat.syncstatus is distinct from 'rejected'
+            and flat.baseproductid is distinct from base.baseproductid,
+            'baseproductid', flat.baseproductid::text, base.baseproductid::text
+        ),
+        (
+            'link', flat.productid is not null and config.configid is not null
+            and flat.syncstatus is distinct from 'rejected'
+            and flat.versionid is distinct from version.versionid,
+            'versionid', flat.versionid::text, version.versionid::text
+        ),
+        (
+            'link', flat.productid is not null and config.configid is not null
+            and flat.syncstatus is distinct from 'rejected'
+            and flat.catalogid is distinct from catalog.catalogid,
+            'catalogid', flat.catalogid::text, catalog.catalogid::text
+        ),
+        (
+            'value', flat.productid is not null and config.configid is not null
+            and flat.syncstatus is distinct from 'rejected' and not ((flat.productname) is not distinct from base.name),
+            'productname', flat.productname::text, base.name::text
+        ),
+        (
+            'value', flat.productid is not null and config.configid is not null
+            and flat.syncstatus is distinct from 'rejected' and not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)),
+            'version', flat.version::text, version.version::text
+        ),
+        (
+            'value', flat.productid is not null and config.configid is not null
+            and flat.syncstatus is distinct from 'rejected' and not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)),
+            'catalogname', flat.catalogname::text, catalog.name::text
+        ),
+        (
+            'value', flat.productid is not null and config.configid is not null
+            and flat.syncstatus is distinct from 'rejected' and not ((flat.configname) is not distinct from config.name),
+            'configname', flat.configname::text, config.name::text
+        ),
+        (
+            'value', flat.productid is not null and config.configid is not null
+            and flat.syncstatus is distinct from 'rejected' and not ((flat.sku) is not distinct from config.sku),
+            'sku', flat.sku::text, config.sku::text
+        ),
+        (
+            'value', flat.productid is not null and config.configid is not null
+            and flat.syncstatus is distinct from 'rejected' and not ((flat.configdata) is not distinct from config.attributes),
+            'configdata', flat.configdata::text, config.attributes::text
+        ),
+        (
+            'value', flat.productid is not null and config.configid is not null
+            and flat.syncstatus is distinct from 'rejected' and not ((flat.status) is not distinct from config.status),
+            'status', flat.status::text, config.status::text
+        ),
+        (
+            case when exists (
+                select from tandem_products.due as due
+                where due.leaf_id = config.configid and due.satellite = 'price'
+                    and due.effective = price.effectivefrom
+            ) then 'price_due' else 'value' end,
+            flat.productid is not null and config.configid is not null
+            and flat.syncstatus is distinct from 'rejected' and not ((flat.amount) is not distinct from price.amount),
+            'amount', flat.amount::text, price.amount::text
+        ),
+        (
+            case when exists (
+                select from tandem_products.due as due
+                where due.leaf_id = config.configid and due.satellite = 'price'
+                    and due.effective = price.effectivefrom
+            ) then 'price_due' else 'value' end,
+            flat.productid is not null and config.configid is not null
+            and flat.syncstatus is distinct from 'rejected' and not ((flat.currency) is not distinct from price.currency) and price.amount is not null,
+            'currency', flat.currency::text, price.currency::text
+        )
+    ) as d (kind, is_so, column_name, flat_value, hierarchy_value)
+    where d.is_so
+    and (
+        flat.productid is null or config.configid is null
+        or flat.syncstatus is distinct from 'active'
+        or flat.baseproductid is distinct from base.baseproductid
+        or flat.versionid is distinct from version.versionid
+        or flat.catalogid is distinct from catalog.catalogid
+        or not ((flat.productname) is not distinct from base.name)
+        or not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version))
+        or not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name))
+        or not ((flat.configname) is not distinct from config.name)
+        or not ((flat.sku) is not distinct from config.sku)
+        or not ((flat.configdata) is not distinct from config.attributes)
+        or not ((flat.status) is not distinct from config.status)
+        or (not ((flat.amount) is not distinct from price.amount)
+            or (price.amount is not null and not ((flat.currency) is not distinct from price.currency)))
+    )
+    limit p_limit;
+end
+$drift$;
+
+comment on function tandem_products.drift(integer) is
+'Where the flat table and the hierarchy differ; tandem.drift(mapping) reads it.';
+
+-- procedures/sync/mapping_show.sql
+create or replace function tandem_products.show(p_key text)
+returns table (
+    level text, column_name text, flat_value text, hierarchy_value text, equal boolean
+)
+language plpgsql stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $show$
+declare
+    v_now timestamptz := pg_catalog.clock_timestamp();
+    v_key bigint;
+    v_leaf uuid;
+begin
+    if tandem.is_castable(p_key, 'bigint') then
+        v_key := p_key::bigint;
+        select flat.configid into v_leaf
+        from public.tblproduct as flat
+        where flat.productid = v_key;
+    end if;
+    if v_leaf is null and tandem.is_castable(p_key, 'uuid') then
+        v_leaf := p_key::uuid;
+        select flat.productid into v_key
+        from public.tblproduct as flat
+        where flat.configid = v_leaf;
+    end if;
+    return query
+    select d.level, d.column_name, d.flat_value, d.hierarchy_value, d.equal
+    from (select v_key as flat_key, v_leaf as leaf_id) as one
+    left join public.tblproduct as flat on flat.productid = one.flat_key
+    left join (
+        public.tblconfig as config
+        left join public.tblcatalog as catalog
+            on catalog.catalogid = config.catalogid
+        left join public.tblproductversion as version
+            on version.versionid = catalog.versionid
+        left join public.tblbaseproduct as base
+            on base.baseproductid = version.baseproductid
+        left join lateral (
+            select s.priceid, s.amount, s.currency, s.effectivefrom
+            from public.tblconfigprice as s
+            where s.configid = config.configid
+                and s.effectivefrom <= v_now
+            order by s.effectivefrom desc
+            limit 1
+        ) as price on true
+    ) on config.configid = one.leaf_id
+    cross join lateral (
+        values
+        (0, 'flat', 'productid', flat.productid::text, null::text, null::boolean),
+        (0, 'flat', 'syncstatus', flat.syncstatus::text, null, null),
+        (
+            1, 'base', 'baseproductid', flat.baseproductid::text, base.baseproductid::text,
+            flat.baseproductid is not distinct from base.baseproductid
+        ),
+        (
+            1, 'base', 'name', flat.productname::text, base.name::text,
+            (flat.productname) is not distinct from base.name
+        ),
+        (1, 'base', 'description', null, base.description::text, null),
+        (2, 'base', 'status', null, base.status::text, null),
+        (
+            2, 'version', 'versionid', flat.versionid::text, version.versionid::text,
+            flat.versionid is not distinct from version.versionid
+        ),
+        (
+            1, 'version', 'version', flat.version::text, version.version::text,
+            ((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)
+        ),
+        (1, 'version', 'releasedon', null, version.releasedon::text, null),
+        (
+            3, 'catalog', 'catalogid', flat.catalogid::text, catalog.catalogid::text,
+            flat.catalogid is not distinct from catalog.catalogid
+        ),
+        (
+            1, 'catalog', 'name', flat.catalogname::text, catalog.name::text,
+            ((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)
+        ),
+        (1, 'catalog', 'description', null, catalog.description::text, null),
+        (
+            4, 'config', 'configid', flat.configid::text, config.configid::text,
+            flat.configid is not distinct from config.configid
+        ),
+        (
+            1, 'config', 'name', flat.configname::text, config.name::text,
+            (flat.configname) is not distinct from config.name
+        ),
+        (
+            2, 'config', 'sku', flat.sku::text, config.sku::text,
+            (flat.sku) is not distinct from config.sku
+        ),
+        (
+            3, 'config', 'attributes', flat.configdata::text, config.attributes::text,
+            (flat.configdata) is not distinct from config.attributes
+        ),
+        (
+            4, 'config', 'status', flat.status::text, config.status::text,
+            (flat.status) is not distinct from config.status
+        ),
+        (1, 'config', 'notes', null, config.notes::text, null),
+        (90, 'price', 'effectivefrom', null, price.effectivefrom::text, null),
+        (
+            90, 'price', 'amount', flat.amount::text, price.amount::text,
+            (flat.amount) is not distinct from price.amount
+        ),
+        (
+            90, 'price', 'currency', flat.currency::text, price.currency::text,
+            (flat.currency) is not distinct from price.currency
+        )
+    ) as d (ordinal, level, column_name, flat_value, hierarchy_value, equal)
+    where flat.productid is not null or config.configid is not null;
+    if not found then
+        raise exception 'mapping products has no row %', p_key
+        using errcode = 'no_data_found',
+            detail = 'It is neither a key of tblproduct nor an id of tblconfig.',
+            hint = 'Give the flat key or the leaf''s id as text.';
+    end if;
+end
+$show$;
+
+comment on function tandem_products.show(text) is
+'One flat row and its chain of levels side by side; tandem.show(mapping, key) reads it.';
+
+-- procedures/sync/mapping_validate.sql
+-- The checks of tandem.validate for this mapping.
+create or replace function tandem_products.validate()
+returns table (check_name text, passed boolean, expected text, actual text, detail text)
+language plpgsql stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $validate$
+begin
+    return query
+    with flat_rows as (
+        select
+            pg_catalog.count(*) filter (where flat.syncstatus is distinct from 'rejected') as active,
+            pg_catalog.count(*) filter (where flat.syncstatus = 'rejected') as rejected,
+            pg_catalog.count(flat.configid) as linked,
+            pg_catalog.count(distinct flat.configid) as linked_distinct,
+            pg_catalog.count(*) filter (where flat.syncstatus is distinct from 'rejected' and (flat.baseproductid is null or flat.versionid is null or flat.catalogid is null or flat.configid is null)) as without_ids,
+            pg_catalog.count(*) filter (where flat.syncstatus is distinct from 'rejected' and flat.configid is null) as unmigrated
+        from public.tblproduct as flat
+    ),
+
+    drift_rows as (
+        select
+            pg_catalog.count(*) filter (where d.kind = 'link') as links,
+            pg_catalog.count(*) filter (where d.kind = 'value') as in_values,
+            pg_catalog.count(*) filter (where d.kind = 'flat_only') as flat_only,
+            pg_catalog.count(*) filter (where d.kind = 'hierarchy_only') as hierarchy_only,
+            pg_catalog.count(*) filter (where d.kind = 'price_due') as due
+        from tandem_products.drift() as d
+    )
+
+    select v.check_name, v.expected = v.actual, v.expected::text, v.actual::text, v.detail
+    from (
+        select 10 as ordinal, 'every row migrated' as check_name, 0::bigint as expected, f.unmigrated as actual,
+            'flat rows without a leaf id that are not rejected' as detail from flat_rows as f
+        union all
+        select 20, 'sync columns populated', 0, f.without_ids, 'active flat rows with an empty id' from flat_rows as f
+        union all
+        select 30, 'leaf ids unique', f.linked, f.linked_distinct, 'flat rows, and different leaf ids in them' from flat_rows as f
+        union all
+        select 40, 'a leaf per flat row', 0, d.flat_only, 'flat rows whose leaf is not there' from drift_rows as d
+        union all
+        select 50, 'a flat row per leaf', 0, d.hierarchy_only,
+            'leaves without a flat row; CALL tandem.repair(mapping, ''hierarchy'') creates them' from drift_rows as d
+        union all
+        select 60, 'links', 0, d.links, 'flat rows whose ids are not those of the chain above the leaf' from drift_rows as d
+        union all
+        select 70, 'values', 0, d.in_values, 'columns that differ; SELECT * FROM tandem.drift(mapping)' from drift_rows as d
+        union all
+        select 82, 'every version has its base', 0, (
+            select pg_catalog.count(*) from public.tblproductversion as one
+            where not exists (
+                select from public.tblbaseproduct as other
+                where other.baseproductid = one.baseproductid
+            )
+        ), 'rows without a parent'
+        union all
+        select 83, 'every catalog has its version', 0, (
+            select pg_catalog.count(*) from public.tblcatalog as one
+            where not exists (
+                select from public.tblproductversion as other
+                where other.versionid = one.versionid
+            )
+        ), 'rows without a parent'
+        union all
+        select 84, 'every config has its catalog', 0, (
+            select pg_catalog.count(*) from public.tblconfig as one
+            where not exists (
+                select from public.tblcatalog as other
+                where other.catalogid = one.catalogid
+            )
+        ), 'rows without a parent'
+        union all
+        select 101, 'base keys unique', 0, (
+            select pg_catalog.count(*) from (
+                select from public.tblbaseproduct as one
+                group by one.name
+                having pg_catalog.count(*) > 1
+            ) as twice
+        ), 'natural keys that occur twice'
+        union all
+        select 102, 'version keys unique', 0, (
+            select pg_catalog.count(*) from (
+                select from public.tblproductversion as one
+                group by one.baseproductid, one.version
+                having pg_catalog.count(*) > 1
+            ) as twice
+        ), 'natural keys that occur twice'
+        union all
+        select 103, 'catalog keys unique', 0, (
+            select pg_catalog.count(*) from (
+                select from public.tblcatalog as one
+                group by one.versionid, one.name
+                having pg_catalog.count(*) > 1
+            ) as twice
+        ), 'natural keys that occur twice'
+        union all
+        select 120, 'rejected rows are kept', f.rejected, (
+            select pg_catalog.count(*) from tandem.rejected_row as r
+            where r.mapping = 'products' and r.side = 'flat' and r.resolved_at is null
+        ), 'flat rows marked as rejected, and open rows of tandem.rejected_row' from flat_rows as f
+        union all
+        select 130, 'sync switched on', (
+            select pg_catalog.count(*) from tandem_products.switches() as s, tandem.mapping as t
+            where t.name = 'products' and t.phase in ('syncing', 'migrated')
+                and (s.direction = 'flat_to_hierarchy' and t.flat_to_hierarchy
+                    or s.direction = 'hierarchy_to_flat' and t.hierarchy_to_flat)
+        ), (
+            select pg_catalog.count(*) from tandem_products.switches() as s where s.enabled and s.direction <> 'log'
+        ), 'triggers that should be enabled, and that are'
+        union all
+        select 140, 'nothing missing', 0, (
+            select pg_catalog.count(*) from tandem._missing('products') as x where x.kind <> 'index'
+        ), 'tables, columns and triggers of the mapping that are absent'
+    ) as v
+    order by v.ordinal;
+end
+$validate$;
+
+comment on function tandem_products.validate() is
+'The checks of this mapping; tandem.validate(mapping) reads it.';
+
+-- procedures/sync/migrate_step.sql
+-- One batch of a migration: begin, switch (the sync on, table by table), restore
+-- (what a rollback kept, leaves to adopt), rows, orphans, check.
+create or replace function tandem_products.migrate_step(p_run bigint, p_rows integer, p_failure jsonb)
+returns tandem.step_result
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $migrate_step$
+declare
+    v_stage text;
+    v_relation text;
+    v_direction text;
+    v_dry boolean;
+    v_total bigint;
+    v_again boolean;
+    r_run tandem.run;
+    r_mapping tandem.mapping := tandem._mapping_of('products');
+    r_result tandem.step_result;
+begin
+    select * into strict r_run from tandem.run as r where r.run_id = p_run;
+    v_stage := coalesce(r_run.cursor ->> 'stage', 'begin');
+    v_dry := coalesce((r_run.params ->> 'dry_run')::boolean, false);
+    r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
+    if v_stage = 'begin' then
+        perform tandem._require_prepared('products');
+        select pg_catalog.count(*), pg_catalog.bool_or(flat.configid is not null) into v_total, v_again
+        from public.tblproduct as flat
+        where (r_run.key_from is null or flat.productid >= r_run.key_from::bigint)
+            and (r_run.key_to is null or flat.productid <= r_run.key_to::bigint);
+        if not v_dry and r_run.key_from is null and r_run.key_to is null then
+            raise notice 'Is there a backup? For example: pg_dump --format=custom --table=public.tblproduct';
+        end if;
+        r_result.total_rows := v_total;
+        r_result.cursor := pg_catalog.jsonb_build_object(
+            'stage', case when v_dry then 'rows' else 'switch' end,
+            'again', coalesce(v_again, false)
+        );
+        return r_result;
+    end if;
+    if v_stage = 'switch' then
+        select s.relation, s.direction into v_relation, v_direction
+        from tandem_products.switches() as s
+        where not s.enabled
+            and (s.direction = 'flat_to_hierarchy' and r_mapping.flat_to_hierarchy
+                or s.direction = 'hierarchy_to_flat' and r_mapping.hierarchy_to_flat)
+        order by s.direction, s.relation
+        limit 1;
+        if found then
+            -- waits until older writers of this table have ended, and gives way meanwhile
+            perform tandem_products.switch(v_relation, v_direction, true);
+            r_result.message := pg_catalog.format('%s on for %s', v_direction, v_relation);
+        else
+            if r_mapping.phase = 'prepared' then
+                perform tandem._set_phase('products', 'syncing');
+            end if;
+            -- The last key is read after the barrier: later rows are the triggers' work.
+            r_result.cursor := r_run.cursor || pg_catalog.jsonb_build_object('stage', 'restore');
+        end if;
+        return r_result;
+    end if;
+    if v_stage = 'rows' then
+        insert into tandem_products.inside as i (verb, run_id, batch_rows, failure)
+        values ('migrate', p_run, p_rows, p_failure)
+        returning (i.result).* into r_result;
+        return r_result;
+    end if;
+    if v_stage = 'restore' then
+        insert into tandem_products.inside as i (verb, run_id, batch_rows, failure)
+        values ('restore', p_run, p_rows, null)
+        returning (i.result).* into r_result;
+        return r_result;
+    end if;
+    if v_stage = 'orphans' then
+        insert into tandem_products.inside as i (verb, run_id, batch_rows, failure)
+        values ('orphans', p_run, p_rows, null)
+        returning (i.result).* into r_result;
+        return r_result;
+    end if;
+    -- check: notes of rejected rows that were deleted while nothing was synced
+    perform tandem._resolve(r.mapping, r.row_key, 'deleted')
+    from tandem.rejected_row as r
+    where r.mapping = 'products' and r.side = 'flat' and r.resolved_at is null and not exists (
+        select from public.tblproduct as flat
+        where flat.productid = r.row_key::bigint
+            and flat.syncstatus = 'rejected'
+    );
+    if r_run.key_from is null and r_run.key_to is null then
+        if not exists (
+            select from public.tblproduct as flat
+            where flat.configid is null and flat.syncstatus is distinct from 'rejected'
+        ) then
+            perform tandem._set_phase('products', 'migrated');
+        end if;
+        select pg_catalog.format(
+            'checks: %s passed, %s failed%s', pg_catalog.count(*) filter (where v.passed),
+            pg_catalog.count(*) filter (where not v.passed),
+            ' (' || pg_catalog.string_agg(v.check_name, ', ') filter (where not v.passed) || ')'
+        )
+        into r_result.message
+        from tandem_products.validate() as v;
+    end if;
+    r_result.done := true;
+    return r_result;
+end
+$migrate_step$;
+
+comment on function tandem_products.migrate_step(bigint, integer, jsonb) is
+'One batch of tandem.migrate; does not commit. Called by the loop. Operators may execute it.';
+
+-- procedures/sync/prepare_step.sql
+-- One statement of prepare: the first that is missing. Tables that are there are adopted.
+create or replace function tandem_products.prepare_step(p_run bigint, p_rows integer, p_failure jsonb)
+returns tandem.step_result
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $prepare_step$
+declare
+    r_missing record;
+    r_finding record;
+    r_result tandem.step_result;
+begin
+    r_result := row(false, '{}', 0, 0, 0, 0, null, null);
+    if (select r.cursor = '{}' from tandem.run as r where r.run_id = p_run) then
+        select * into r_finding from tandem._analyze_schema('products') as a where a.severity = 'blocker' limit 1;
+        if found then
+            raise exception 'prepare of products is blocked: %', r_finding.finding
+            using errcode = 'TD004',
+                detail = pg_catalog.format('%s: %s', r_finding.subject, coalesce(r_finding.sample, '')),
+                hint = r_finding.cure;
+        end if;
+        r_result.cursor := '{"stage": "make"}';
+        return r_result;
+    end if;
+    r_result.cursor := '{"stage": "make"}';
+    select * into r_missing from tandem._missing('products') as x where x.run_by = 'procedure' limit 1;
+    if found then
+        if r_missing.fault <> 'absent' then
+            raise exception '% % of % %', r_missing.kind, r_missing.object, r_missing.relation, r_missing.fault
+            using errcode = 'TD004',
+                detail = 'prepare only adds what is absent; it changes and drops nothing of yours.',
+                hint = pg_catalog.format('Rename or drop it by hand, or change the mapping. To be made: %s', r_missing.statement);
+        end if;
+        execute r_missing.statement;
+        r_result.message := pg_catalog.format('%s %s on %s made', r_missing.kind, r_missing.object, r_missing.relation);
+        return r_result;
+    end if;
+    if (tandem._mapping_of('products')).phase = 'deployed' then
+        perform tandem._set_phase('products', 'prepared');
+    end if;
+    update tandem.mapping as t
+    set shape = tandem._shape('products')
+    where t.name = 'products';
+    for r_missing in
+        select * from tandem._missing('products') as x where x.run_by <> 'procedure'
+    loop
+        raise notice 'left to do, outside a transaction: %;', pg_catalog.regexp_replace(
+            r_missing.statement, ' index ', ' index concurrently ');
+    end loop;
+    r_result.done := true;
+    r_result.message := 'prepared';
+    return r_result;
+end
+$prepare_step$;
+
+comment on function tandem_products.prepare_step(bigint, integer, jsonb) is
+'One statement of tandem.prepare; does not commit. Called by the loop. Admins may execute it.';
+
+-- procedures/sync/repair_step.sql
+-- One batch of tandem.repair.
+create or replace function tandem_products.repair_step(p_run bigint, p_rows integer, p_failure jsonb)
+returns tandem.step_result
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $repair_step$
+declare
+    r_result tandem.step_result;
+begin
+    insert into tandem_products.inside as i (verb, run_id, batch_rows, failure)
+    values ('repair', p_run, p_rows, p_failure)
+    returning (i.result).* into r_result;
+    if r_result.done then
+        -- here and not in the batch: a comparison of everything wants the plans that a batch forbids
+        r_result.message := pg_catalog.format('drift now: %s%s', (
+            select pg_catalog.count(*) from tandem_products.drift() as d where d.kind not in ('price_due', 'rejected')
+        ), case when (
+            select (r.params ->> 'dry_run')::boolean from tandem.run as r where r.run_id = p_run
+        ) then ' (as if; dry run: nothing was changed)' end);
+    end if;
+    return r_result;
+end
+$repair_step$;
+
+comment on function tandem_products.repair_step(bigint, integer, jsonb) is
+'One batch of tandem.repair; does not commit. Called by the loop. Operators may execute it.';
+
+-- procedures/sync/retry_rejected_step.sql
+-- One batch of tandem.retry_rejected.
+create or replace function tandem_products.retry_rejected_step(p_run bigint, p_rows integer, p_failure jsonb)
+returns tandem.step_result
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $retry_rejected_step$
+declare
+    r_result tandem.step_result;
+begin
+    insert into tandem_products.inside as i (verb, run_id, batch_rows, failure)
+    values ('retry_rejected', p_run, p_rows, p_failure)
+    returning (i.result).* into r_result;
+    return r_result;
+end
+$retry_rejected_step$;
+
+comment on function tandem_products.retry_rejected_step(bigint, integer, jsonb) is
+'One batch of tandem.retry_rejected; does not commit. Called by the loop. Operators may execute it.';
+
+-- procedures/sync/rollback_step.sql
+-- One batch of tandem.rollback.
+create or replace function tandem_products.rollback_step(p_run bigint, p_rows integer, p_failure jsonb)
+returns tandem.step_result
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $rollback_step$
+declare
+    r_result tandem.step_result;
+begin
+    insert into tandem_products.inside as i (verb, run_id, batch_rows, failure)
+    values ('rollback', p_run, p_rows, p_failure)
+    returning (i.result).* into r_result;
+    return r_result;
+end
+$rollback_step$;
+
+comment on function tandem_products.rollback_step(bigint, integer, jsonb) is
+'One batch of tandem.rollback; does not commit. Called by the loop. Admins may execute it.';
+
+-- procedures/sync/sample.sql
+-- Runs one batch of the migration and rolls it back: how long it takes, how much it writes.
+create or replace function tandem_products.sample(
+    p_rows integer, out rows_done bigint, out milliseconds numeric, out wal_bytes bigint
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $sample$
+declare
+    v_run bigint;
+    v_lsn pg_lsn;
+    v_started timestamptz;
+    r_result tandem.step_result;
+begin
+    perform tandem._require_prepared('products');
+    begin
+        insert into tandem.run (kind, mapping, cursor) values ('sample', 'products', '{"stage": "rows"}')
+        returning run_id into v_run;
+        v_lsn := pg_catalog.pg_current_wal_insert_lsn();
+        v_started := pg_catalog.clock_timestamp();
+        insert into tandem_products.inside as i (verb, run_id, batch_rows) values ('migrate', v_run, p_rows)
+        returning (i.result).* into r_result;
+        milliseconds := 1000 * extract(epoch from pg_catalog.clock_timestamp() - v_started);
+        wal_bytes := pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), v_lsn);
+        rows_done := r_result.written_rows;
+        raise exception 'sample' using errcode = 'TD099';
+    exception when sqlstate 'TD099' then
+        null;
+    end;
+end
+$sample$;
+
+comment on function tandem_products.sample(integer) is
+'Runs one batch of the migration and rolls it back; tandem.plan(mapping, rows) reads it.';
+
+-- procedures/sync/switch.sql
+-- The feature switches. ALTER TABLE waits until older writers of the table have ended, which a
+-- settings row would not. All triggers of a direction on a table change in one transaction.
+create or replace function tandem_products.switch(p_relation text, p_direction text, p_enabled boolean)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $switch$
+declare
+    v_statement text := tandem_products.switch_statement(p_relation, p_direction, p_enabled);
+begin
+    if v_statement is not null then
+        execute v_statement;
+    end if;
+end
+$switch$;
+
+create or replace function tandem_products.switch_statement(
+    p_relation text, p_direction text, p_enabled boolean
+) returns text
+language sql stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $switch_statement$
+    select 'alter table ' || p_relation || pg_catalog.string_agg(pg_catalog.format(
+        ' %s trigger %I', case when p_enabled then 'enable' else 'disable' end, t.trigger_name
+    ), ',' order by t.trigger_name)
+    from tandem_products.switches() as t
+    where t.relation = p_relation and t.direction = p_direction
+$switch_statement$;
+
+comment on function tandem_products.switch_statement(text, text, boolean) is
+'The ALTER TABLE that switches one direction (or the log) on one table.';
+
+create or replace function tandem_products.switch_all(p_direction text, p_enabled boolean) returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $switch_all$
+    select tandem_products.switch(t.relation, p_direction, p_enabled)
+    from (
+        select distinct s.relation from tandem_products.switches() as s
+        where s.direction = p_direction
+        order by s.relation
+    ) as t
+$switch_all$;
+
+comment on function tandem_products.switch_all(text, boolean) is
+'Enables or disables the triggers of one direction (or the log) on all tables.';
+
+comment on function tandem_products.switch(text, text, boolean) is
+'Enables or disables the triggers of one direction (or the log) on one table.';
+
+-- procedures/sync/switches.sql
+-- Which trigger belongs to which direction, and whether it is enabled now.
+create or replace function tandem_products.switches()
+returns table (relation text, direction text, trigger_name text, enabled boolean)
+language sql stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $switches$
+    select
+        r.relation,
+        case
+            when r.object = 'tandem_90_log' then 'log'
+            when r.relation = 'public.tblproduct' then 'flat_to_hierarchy'
+            else 'hierarchy_to_flat'
+        end,
+        r.object,
+        coalesce(t.tgenabled <> 'D', false)
+    from tandem_products.requirement() as r
+    left join pg_catalog.pg_trigger as t
+        on t.tgrelid = pg_catalog.to_regclass(r.relation) and t.tgname = r.object
+    where r.kind = 'trigger'
+$switches$;
+
+comment on function tandem_products.switches() is
+'The triggers of this mapping: table, direction (flat_to_hierarchy, hierarchy_to_flat, log), name, '
+'enabled.';
+
+-- procedures/sync/upserts.sql
+-- Upsert: a parent chain, ready for a first leaf.
+create or replace function tandem_products.add_catalog(
+    p_base text,
+    p_version text,
+    p_catalog text
+) returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $add_catalog$
+begin
+    if tandem.is_blank(p_base::text) then
+        raise exception 'p_base is missing'
+        using errcode = 'null_value_not_allowed', detail = 'It is part of a key.', hint = 'Nothing was done.';
+    end if;
+    if tandem.is_blank(p_version::text) then
+        p_version := '1';
+    end if;
+    if tandem.is_blank(p_catalog::text) then
+        p_catalog := 'default';
+    end if;
+    return (
+        select p.catalog_id
+        from tandem_products._place(p_base, p_version, p_catalog, '{}') as p
+    );
+end
+$add_catalog$;
+
+comment on function tandem_products.add_catalog is
+'Upsert: the id of a catalog, found or created with all its parents by natural key. Writers may call it.';
+
+-- Upsert: a leaf. The parent's row lock puts two callers in a line, so that they cannot both insert.
+create or replace function tandem_products.add_configuration(
+    p_catalogid uuid,
+    p_configid uuid default null,
+    p_name text default null,
+    p_sku text default null,
+    p_attributes jsonb default null,
+    p_status varchar(20) default null,
+    p_notes text default null
+) returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $add_configuration$
+declare
+    v_leaf uuid;
+    v_count bigint := 0;
+begin
+    perform from public.tblcatalog as catalog
+    where catalog.catalogid = p_catalogid
+    for no key update;
+    if not found then
+        raise exception 'there is no catalog %', p_catalogid
+        using errcode = 'TD050', detail = 'A config needs its parent first.',
+            hint = 'Create it with tandem_products.add_catalog(...).';
+    end if;
+    if p_configid is not null then
+        select config.configid into v_leaf
+        from public.tblconfig as config
+        where config.configid = p_configid;
+    elsif p_sku is not null then
+        select pg_catalog.count(*), (pg_catalog.array_agg(config.configid))[1] into v_count, v_leaf
+        from public.tblconfig as config
+        where config.catalogid = p_catalogid
+            and config.sku = p_sku;
+    elsif p_name is not null then
+        select pg_catalog.count(*), (pg_catalog.array_agg(config.configid))[1] into v_count, v_leaf
+        from public.tblconfig as config
+        where config.catalogid = p_catalogid
+            and config.name = p_name;
+    end if;
+    if v_count > 1 then
+        raise exception '% rows of tblconfig match', v_count
+        using errcode = 'TD051', detail = 'Which of them is meant cannot be known; nothing was changed.',
+            hint = 'Call it with p_configid.';
+    end if;
+    if v_leaf is not null then
+        update public.tblconfig as config
+        set catalogid = p_catalogid,
+            name = coalesce(p_name, config.name),
+            sku = coalesce(p_sku, config.sku),
+            attributes = coalesce(p_attributes, config.attributes),
+            status = coalesce(p_status, config.status),
+            notes = coalesce(p_notes, config.notes)
+        where config.configid = v_leaf;
+        return v_leaf;
+    end if;
+    insert into public.tblconfig as config (
+        configid, catalogid, name, sku, attributes, status, notes
+    )
+    values (
+        coalesce(p_configid, tandem.new_id()), p_catalogid, p_name, p_sku, p_attributes, p_status, p_notes
+    )
+    returning config.configid into v_leaf;
+    return v_leaf;
+end
+$add_configuration$;
+
+comment on function tandem_products.add_configuration is
+'Upsert: the id of a config, matched by p_configid, else by p_sku, else by p_name, else inserted. '
+'Arguments left NULL do not change what is there. The flat row follows. Writers may call it.';
+
+-- Upsert: changes of a leaf.
+create or replace function tandem_products.update_config(
+    p_configid uuid,
+    p_name text default null,
+    p_sku text default null,
+    p_attributes jsonb default null,
+    p_status varchar(20) default null,
+    p_notes text default null
+) returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $update_config$
+begin
+    update public.tblconfig as config
+    set name = coalesce(p_name, config.name),
+        sku = coalesce(p_sku, config.sku),
+        attributes = coalesce(p_attributes, config.attributes),
+        status = coalesce(p_status, config.status),
+        notes = coalesce(p_notes, config.notes)
+    where config.configid = p_configid;
+    if not found then
+        raise exception 'there is no config %', p_configid
+        using errcode = 'TD050', detail = 'Nothing was changed.', hint = 'See the id in tblconfig.';
+    end if;
+    return p_configid;
+end
+$update_config$;
+
+comment on function tandem_products.update_config is
+'Upsert: changes a config; arguments left NULL do not change what is there. The flat row follows. Writers may call it.';
+
+-- Upsert: the status of a leaf.
+create or replace function tandem_products.update_config_status(
+    p_configid uuid, p_status text
+) returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $update_config_status$
+begin
+    update public.tblconfig as config
+    set status = p_status
+    where config.configid = p_configid;
+    if not found then
+        raise exception 'there is no config %', p_configid
+        using errcode = 'TD050', detail = 'Nothing was changed.', hint = 'See the id in tblconfig.';
+    end if;
+    return p_configid;
+end
+$update_config_status$;
+
+comment on function tandem_products.update_config_status is
+'Upsert: sets the status of a config, NULL included. The flat row follows. Writers may call it.';
+
+-- Upsert: a dated row of a leaf.
+create or replace function tandem_products.add_price_of_config(
+    p_configid uuid,
+    p_amount numeric(14,2) default null,
+    p_currency char(3) default null,
+    p_note text default null,
+    p_effectivefrom timestamptz default null
+) returns uuid
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $add_price_of_config$
+declare
+    v_id uuid;
+begin
+    perform from public.tblconfig as config
+    where config.configid = p_configid
+    for no key update;
+    if not found then
+        raise exception 'there is no config %', p_configid
+        using errcode = 'TD050', detail = 'Nothing was changed.', hint = 'See the id in tblconfig.';
+    end if;
+    update public.tblconfigprice as s
+    set amount = coalesce(p_amount, s.amount),
+        currency = coalesce(p_currency, s.currency),
+        note = coalesce(p_note, s.note)
+    where s.configid = p_configid
+        and s.effectivefrom = p_effectivefrom
+    returning s.priceid into v_id;
+    if found then
+        return v_id;
+    end if;
+    insert into public.tblconfigprice as s (
+        priceid, configid, effectivefrom, amount, currency, note
+    )
+    values (
+        tandem.new_id(), p_configid, coalesce(p_effectivefrom, pg_catalog.clock_timestamp()), p_amount, p_currency, p_note
+    )
+    returning s.priceid into v_id;
+    return v_id;
+end
+$add_price_of_config$;
+
+comment on function tandem_products.add_price_of_config is
+'Upsert: a dated row of a config: changed where one has this very time, else added (now, where no time is given). The flat row follows. Writers may call it.';
+
+-- triggers/sync/assign.sql
+-- BEFORE INSERT on the flat table: only assigns. It writes nothing elsewhere, because the row may
+-- still vanish (ON CONFLICT DO NOTHING). What the client sent in the sync columns is ignored.
+create or replace function tandem_products.assign() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $assign$
+declare
+    v_fault text := tandem_products._fault(
+new.productname, new.version, new.catalogname, new.configname, new.sku, new.configdata, new.status, new.amount, new.currency
+    );
+begin
+    new.baseproductid := null;
+    new.versionid := null;
+    new.catalogid := null;
+    new.configid := null;
+    if v_fault is not null then
+        perform tandem_products._refuse(v_fault, new.productid::text);
+        new.syncstatus := 'rejected';
+        return new;
+    end if;
+    new.syncstatus := 'active';
+    select kept.leaf_id into new.configid
+    from tandem_products.kept as kept
+    where kept.flat_key = new.productid::text;
+    if found then
+        -- The AFTER trigger brings back what was kept, the slow way: no parents are assigned here.
+        return new;
+    end if;
+    new.configid := tandem.new_id();
+    select base.baseproductid into new.baseproductid
+    from public.tblbaseproduct as base
+    where base.name = new.productname
+    for key share;
+    if not found then
+        return new;
+    end if;
+    select version.versionid into new.versionid
+    from public.tblproductversion as version
+    where version.baseproductid = new.baseproductid
+        and version.version = case when tandem.is_blank(new.version) then '1' else new.version end
+    for key share;
+    if not found then
+        return new;
+    end if;
+    select catalog.catalogid into new.catalogid
+    from public.tblcatalog as catalog
+    where catalog.versionid = new.versionid
+        and catalog.name = case when tandem.is_blank(new.catalogname) then 'default' else new.catalogname end
+    for key share;
+    return new;
+end
+$assign$;
+
+comment on function tandem_products.assign() is
+'Trigger function: gives a new flat row its ids, those of parents that exist; nothing is written.';
+
+-- triggers/sync/flat_delete.sql
+-- AFTER DELETE on the flat table: the configuration goes, and is kept as jsonb first.
+create or replace function tandem_products.flat_delete() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $flat_delete$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+begin
+    v_count := pg_catalog.nextval('tandem_products.f2h_calls');
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    if old.syncstatus is distinct from 'active' then
+        perform tandem._resolve('products', old.productid::text, 'deleted');
+    end if;
+    if old.configid is not null then
+        perform tandem_products._keep(old.configid, old.productid::text, 'deleted');
+    end if;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
+    v_count := pg_catalog.nextval(case
+        when v_us < 100 then 'tandem_products.f2h_100us'::regclass
+        when v_us < 300 then 'tandem_products.f2h_300us'::regclass
+        when v_us < 1000 then 'tandem_products.f2h_1ms'::regclass
+        when v_us < 3000 then 'tandem_products.f2h_3ms'::regclass
+        when v_us < 10000 then 'tandem_products.f2h_10ms'::regclass
+        else 'tandem_products.f2h_more'::regclass
+    end);
+    return null;
+end
+$flat_delete$;
+
+comment on function tandem_products.flat_delete() is
+'Trigger function: a deleted flat row takes its configuration along, which is kept as jsonb.';
+
+-- triggers/sync/flat_insert.sql
+-- AFTER INSERT on the flat table. The row is read again: a trigger of the application may have
+-- changed or deleted it since. All parents there and unchanged: one statement; else the slow way.
+create or replace function tandem_products.flat_insert() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $flat_insert$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+    r_leaf record;
+begin
+    v_count := pg_catalog.nextval('tandem_products.f2h_calls');
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    insert into public.tblconfig as config (
+        configid, catalogid, name, sku, attributes, status
+    )
+    select
+        flat.configid, flat.catalogid, flat.configname, flat.sku, flat.configdata, flat.status
+    from public.tblproduct as flat
+    join public.tblbaseproduct as base
+        on base.baseproductid = flat.baseproductid
+        and base.name = flat.productname
+    join public.tblproductversion as version
+        on version.versionid = flat.versionid
+        and version.baseproductid = flat.baseproductid
+        and version.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
+    join public.tblcatalog as catalog
+        on catalog.catalogid = flat.catalogid
+        and catalog.versionid = flat.versionid
+        and catalog.name = case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end
+    where flat.productid = new.productid
+        and flat.configid = new.configid
+        and flat.syncstatus = 'active'
+    on conflict (configid) do nothing
+    returning config.name, config.sku, config.attributes, config.status
+    into r_leaf;
+    if not found then
+        perform tandem_products._push(new.productid);
+    else
+        if new.amount is not null then
+            perform tandem_products._push_price(new.configid);
+        end if;
+        if not ((new.configname) is not distinct from r_leaf.name)
+            or not ((new.sku) is not distinct from r_leaf.sku)
+            or not ((new.configdata) is not distinct from r_leaf.attributes)
+            or not ((new.status) is not distinct from r_leaf.status) then
+            -- a BEFORE trigger of the application stored something else: that is the truth now
+            perform tandem_products._pull(new.configid);
+        end if;
+    end if;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
+    v_count := pg_catalog.nextval(case
+        when v_us < 100 then 'tandem_products.f2h_100us'::regclass
+        when v_us < 300 then 'tandem_products.f2h_300us'::regclass
+        when v_us < 1000 then 'tandem_products.f2h_1ms'::regclass
+        when v_us < 3000 then 'tandem_products.f2h_3ms'::regclass
+        when v_us < 10000 then 'tandem_products.f2h_10ms'::regclass
+        else 'tandem_products.f2h_more'::regclass
+    end);
+    return null;
+end
+$flat_insert$;
+
+comment on function tandem_products.flat_insert() is
+'Trigger function: a new flat row gets its configuration and its dated rows.';
+
+-- triggers/sync/flat_truncate.sql
+-- TRUNCATE of the flat table = DELETE of all its rows.
+create or replace function tandem_products.flat_truncate() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $flat_truncate$
+declare
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    r_flat record;
+begin
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    -- Row by row, because each row's complement is kept by the one routine that knows how.
+    for r_flat in
+        select flat.productid::text as flat_key, flat.configid as leaf_id
+        from public.tblproduct as flat
+        where flat.configid is not null
+    loop
+        perform tandem_products._keep(r_flat.leaf_id, r_flat.flat_key, 'deleted');
+    end loop;
+    update tandem.rejected_row as r
+    set resolved_at = pg_catalog.clock_timestamp(), resolution = 'deleted'
+    where r.mapping = 'products' and r.side = 'flat' and r.resolved_at is null;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    return null;
+end
+$flat_truncate$;
+
+comment on function tandem_products.flat_truncate() is
+'Trigger function: TRUNCATE of the flat table does what a DELETE of all its rows does.';
+
+-- triggers/sync/flat_update.sql
+-- AFTER UPDATE on the flat table. Only columns that the statement changed are propagated, only
+-- where the other side differs, and with the value that the row has now.
+create or replace function tandem_products.flat_update() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $flat_update$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+    v_pull boolean := false;
+    v_changed_1 boolean := old.configname is distinct from new.configname;  -- configname
+    v_changed_2 boolean := old.sku is distinct from new.sku;  -- sku
+    v_changed_3 boolean := old.configdata is distinct from new.configdata;  -- configdata
+    v_changed_4 boolean := old.status is distinct from new.status;  -- status
+    r_leaf record;
+begin
+    v_count := pg_catalog.nextval('tandem_products.f2h_calls');
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    if old.productid is distinct from new.productid then
+        -- Identity follows the row. The notes of rejected rows do so by what the table holds now:
+        -- keys may have been swapped.
+        if not exists (
+            select from public.tblproduct as flat
+            where flat.productid = old.productid and flat.syncstatus = 'rejected'
+        ) then
+            perform tandem._resolve('products', old.productid::text, 'key changed');
+        end if;
+    end if;
+    if new.configid is null or new.syncstatus is distinct from 'active'
+        or tandem_products._fault(
+new.productname, new.version, new.catalogname, new.configname, new.sku, new.configdata, new.status, new.amount, new.currency
+        ) is not null
+        or old.productname is distinct from new.productname
+        or old.version is distinct from new.version
+        or old.catalogname is distinct from new.catalogname
+    then
+        -- not migrated yet, rejected, or moved to another parent
+        perform tandem_products._push(new.productid);
+    else
+        if v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4 then
+            update public.tblconfig as config
+            set
+                name = case when v_changed_1 and not ((flat.configname) is not distinct from config.name)
+                    then flat.configname else config.name end,
+                sku = case when v_changed_2 and not ((flat.sku) is not distinct from config.sku)
+                    then flat.sku else config.sku end,
+                attributes = case when v_changed_3 and not ((flat.configdata) is not distinct from config.attributes)
+                    then flat.configdata else config.attributes end,
+                status = case when v_changed_4 and not ((flat.status) is not distinct from config.status)
+                    then flat.status else config.status end
+            from public.tblproduct as flat
+            where flat.configid = new.configid
+                and config.configid = new.configid
+                and ((v_changed_1 and not ((flat.configname) is not distinct from config.name))
+                    or (v_changed_2 and not ((flat.sku) is not distinct from config.sku))
+                    or (v_changed_3 and not ((flat.configdata) is not distinct from config.attributes))
+                    or (v_changed_4 and not ((flat.status) is not distinct from config.status)))
+            returning config.name, config.sku, config.attributes, config.status
+            into r_leaf;
+            if found then
+                v_pull := (v_changed_1 and not ((new.configname) is not distinct from r_leaf.name))
+                    or (v_changed_2 and not ((new.sku) is not distinct from r_leaf.sku))
+                    or (v_changed_3 and not ((new.configdata) is not distinct from r_leaf.attributes))
+                    or (v_changed_4 and not ((new.status) is not distinct from r_leaf.status));
+            elsif not exists (
+                select from public.tblconfig as config
+                where config.configid = new.configid
+            ) then
+                perform tandem_products._push(new.productid);
+            else
+                v_pull := tandem_products._differs(new.configid);
+            end if;
+        end if;
+        if old.amount is distinct from new.amount or old.currency is distinct from new.currency then
+            perform tandem_products._push_price(new.configid);
+        end if;
+        if v_pull then
+            -- a BEFORE trigger of the application stored something else, or nothing: the truth now
+            perform tandem_products._pull(new.configid);
+        end if;
+    end if;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
+    v_count := pg_catalog.nextval(case
+        when v_us < 100 then 'tandem_products.f2h_100us'::regclass
+        when v_us < 300 then 'tandem_products.f2h_300us'::regclass
+        when v_us < 1000 then 'tandem_products.f2h_1ms'::regclass
+        when v_us < 3000 then 'tandem_products.f2h_3ms'::regclass
+        when v_us < 10000 then 'tandem_products.f2h_10ms'::regclass
+        else 'tandem_products.f2h_more'::regclass
+    end);
+    return null;
+end
+$flat_update$;
+
+comment on function tandem_products.flat_update() is
+'Trigger function: what changed in a flat row changes in the hierarchy, and nothing else.';
+
+-- triggers/sync/guard.sql
+-- BEFORE UPDATE on the flat table: the sync columns are tandem's. What a client writes there is
+-- ignored, as an ORM may send back all columns of a row that it read long ago.
+create or replace function tandem_products.guard() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $guard$
+begin
+    new.syncstatus := old.syncstatus;
+    new.baseproductid := old.baseproductid;
+    new.versionid := old.versionid;
+    new.catalogid := old.catalogid;
+    new.configid := old.configid;
+    return new;
+end
+$guard$;
+
+comment on function tandem_products.guard() is
+'Trigger function: what a client writes into the sync columns is ignored.';
+
+-- triggers/sync/hierarchy_truncate.sql
+create or replace function tandem_products.hierarchy_truncate() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $hierarchy_truncate$
+begin
+    raise exception '% cannot be truncated while it is kept in step', tg_table_name
+    using errcode = 'TD042',
+        detail = 'TRUNCATE fires no row triggers; the flat table would keep the rows.',
+        hint = pg_catalog.format(
+            'Use DELETE, or switch the sync off first: SELECT tandem.set_sync(%L, %L, false).',
+            'products', 'hierarchy_to_flat'
+        );
+end
+$hierarchy_truncate$;
+
+comment on function tandem_products.hierarchy_truncate() is
+'Trigger function: refuses TRUNCATE of a table of the hierarchy (TD042).';
+
+-- triggers/sync/inside.sql
+create or replace function tandem_products.inside() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $inside$
+declare
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+begin
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    if new.verb = 'migrate' then
+        new.result := tandem_products._migrate_batch(new.run_id, new.batch_rows, new.failure);
+    elsif new.verb = 'restore' then
+        new.result := tandem_products._restore_batch(new.run_id, new.batch_rows);
+    elsif new.verb = 'orphans' then
+        new.result := tandem_products._drop_orphans(new.run_id, new.batch_rows);
+    elsif new.verb = 'repair' then
+        new.result := tandem_products._repair_batch(new.run_id, new.batch_rows, new.failure);
+    elsif new.verb = 'rollback' then
+        new.result := tandem_products._rollback_batch(new.run_id, new.batch_rows);
+    elsif new.verb = 'retry_rejected' then
+        new.result := tandem_products._retry_batch(new.run_id, new.batch_rows, new.failure);
+    elsif new.verb = 'apply_due' then
+        new.result := tandem_products._apply_due_batch(new.run_id, new.batch_rows);
+    end if;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    return new;
+end
+$inside$;
+
+comment on function tandem_products.inside() is
+'Trigger function: runs a batch at trigger depth 1 and returns its result in NEW.result.';
+
+create or replace trigger tandem_50_inside instead of insert on tandem_products.inside
+for each row execute function tandem_products.inside();
+
+-- triggers/sync/leaf_delete.sql
+create or replace function tandem_products.leaf_delete() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $leaf_delete$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+    v_key text;
+    v_status text;
+begin
+    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    delete from public.tblproduct as flat
+    where flat.configid = old.configid
+        and not exists (
+            select from public.tblconfig as config
+            where config.configid = old.configid
+        )
+    returning flat.productid::text, flat.syncstatus into v_key, v_status;
+    if not found and exists (
+        select from public.tblproduct as flat
+        where flat.configid = old.configid
+    ) and not exists (
+        select from public.tblconfig as config
+        where config.configid = old.configid
+    ) then
+        perform tandem_products._suppressed('tblproduct', old.configid::text);
+    end if;
+    if v_status <> 'active' then
+        perform tandem._resolve('products', v_key, 'deleted');
+    end if;
+    delete from tandem_products.due as due where due.leaf_id = old.configid;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
+    v_count := pg_catalog.nextval(case
+        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
+        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
+        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
+        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
+        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
+        else 'tandem_products.h2f_more'::regclass
+    end);
+    return null;
+end
+$leaf_delete$;
+
+comment on function tandem_products.leaf_delete() is
+'Trigger function: a deleted leaf takes its flat row along.';
+
+-- triggers/sync/leaf_insert.sql
+-- AFTER INSERT on the leaf table: the flat row that old programs see, from the first moment on.
+create or replace function tandem_products.leaf_insert() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $leaf_insert$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+begin
+    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
+
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    perform tandem_products._add_flat(new.configid);
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
+    v_count := pg_catalog.nextval(case
+        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
+        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
+        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
+        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
+        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
+        else 'tandem_products.h2f_more'::regclass
+    end);
+    return null;
+end
+$leaf_insert$;
+
+comment on function tandem_products.leaf_insert() is
+'Trigger function: a new leaf gets its flat row.';
+
+-- triggers/sync/leaf_update.sql
+-- AFTER UPDATE on the leaf table: the changed columns, where the flat row differs.
+create or replace function tandem_products.leaf_update() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $leaf_update$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+    v_found boolean;
+    v_changed_1 boolean := old.name is distinct from new.name;  -- name
+    v_changed_2 boolean := old.sku is distinct from new.sku;  -- sku
+    v_changed_3 boolean := old.attributes is distinct from new.attributes;  -- attributes
+    v_changed_4 boolean := old.status is distinct from new.status;  -- status
+    r_flat record;
+begin
+    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
+
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    if old.configid is distinct from new.configid then
+        -- identity follows the row
+        update public.tblproduct as flat
+        set configid = new.configid
+        where flat.configid = old.configid;
+    end if;
+    if old.catalogid is distinct from new.catalogid then
+        perform tandem_products._pull(new.configid, 0, false);
+    else
+        update public.tblproduct as flat
+        set
+            configname = case when v_changed_1 and not ((flat.configname) is not distinct from config.name)
+                then config.name else flat.configname end,
+            sku = case when v_changed_2 and not ((flat.sku) is not distinct from config.sku)
+                then config.sku else flat.sku end,
+            configdata = case when v_changed_3 and not ((flat.configdata) is not distinct from config.attributes)
+                then config.attributes else flat.configdata end,
+            status = case when v_changed_4 and not ((flat.status) is not distinct from config.status)
+                then config.status else flat.status end,
+            updatedat = pg_catalog.clock_timestamp()
+        from public.tblconfig as config
+        where config.configid = new.configid
+            and flat.configid = new.configid
+            and ((v_changed_1 and not ((flat.configname) is not distinct from config.name))
+                or (v_changed_2 and not ((flat.sku) is not distinct from config.sku))
+                or (v_changed_3 and not ((flat.configdata) is not distinct from config.attributes))
+                or (v_changed_4 and not ((flat.status) is not distinct from config.status)))
+        returning flat.* into r_flat;
+        v_found := found;
+        if v_found and (r_flat.syncstatus = 'rejected'
+            or (v_changed_1 and not ((r_flat.configname) is not distinct from new.name))
+            or (v_changed_2 and not ((r_flat.sku) is not distinct from new.sku))
+            or (v_changed_3 and not ((r_flat.configdata) is not distinct from new.attributes))
+            or (v_changed_4 and not ((r_flat.status) is not distinct from new.status))
+        ) then
+            perform tandem_products._push(r_flat.productid, null, 1);
+        elsif not v_found and tandem_products._differs(new.configid) then
+            perform tandem_products._settle(new.configid);
+        end if;
+    end if;
+    -- A due row comes into force with any write of its leaf. No other: the flat row's own writer may
+    -- be at work, and its new value not yet pushed.
+    if exists (
+        select from tandem_products.due as due
+        where due.leaf_id = new.configid and due.effective <= pg_catalog.clock_timestamp()
+    ) then
+        perform tandem_products._pull_price(new.configid);
+    end if;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
+    v_count := pg_catalog.nextval(case
+        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
+        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
+        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
+        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
+        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
+        else 'tandem_products.h2f_more'::regclass
+    end);
+    return null;
+end
+$leaf_update$;
+
+comment on function tandem_products.leaf_update() is
+'Trigger function: what changed in a leaf changes in its flat row, and nothing else.';
+
+-- triggers/sync/log.sql
+-- The log of sync operations; the trigger is disabled until tandem.set_sync(mapping, 'log', true).
+create or replace function tandem_products.log() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $log$
+declare
+    v_row jsonb := case when tg_op = 'DELETE' then pg_catalog.to_jsonb(old) else pg_catalog.to_jsonb(new) end;
+begin
+    insert into tandem.sync_log (mapping, table_name, operation, row_key, by_sync)
+    values (
+        'products', tg_table_name, pg_catalog.lower(tg_op),
+        case tg_table_name
+            when 'tblproduct' then v_row ->> 'productid'
+            when 'tblbaseproduct' then v_row ->> 'baseproductid'
+            when 'tblproductversion' then v_row ->> 'versionid'
+            when 'tblcatalog' then v_row ->> 'catalogid'
+            when 'tblconfig' then v_row ->> 'configid'
+            when 'tblconfigprice' then v_row ->> 'priceid'
+        end,
+        pg_catalog.pg_trigger_depth() > 1
+    );
+    return null;
+end
+$log$;
+
+comment on function tandem_products.log() is
+'Trigger function: notes an operation in tandem.sync_log.';
+
+-- triggers/sync/parent_update.sql
+-- AFTER UPDATE on tblbaseproduct: a rename or a move reaches all flat rows below it. They are found by their own
+-- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
+create or replace function tandem_products.base_update() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $base_update$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+    v_key bigint;
+begin
+    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
+    if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        raise exception 'a row of tblbaseproduct can be renamed or moved in READ COMMITTED only'
+        using errcode = 'TD043',
+            detail = pg_catalog.format(
+                'Row %s. Flat rows that were added below it after this transaction''s snapshot '
+                'would keep the old value.', old.baseproductid),
+            hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this change.';
+    end if;
+
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    if old.baseproductid is distinct from new.baseproductid then
+        update public.tblproduct as flat
+        set baseproductid = new.baseproductid
+        where flat.baseproductid = old.baseproductid;
+    end if;
+    update public.tblproduct as flat
+    set
+        productname = case when not ((flat.productname) is not distinct from base.name)
+            then base.name else flat.productname end,
+        updatedat = pg_catalog.clock_timestamp()
+    from public.tblbaseproduct as base
+    where base.baseproductid = new.baseproductid
+        and flat.baseproductid = new.baseproductid
+        and (not ((flat.productname) is not distinct from base.name));
+    if tandem_products._has_own_triggers() then
+        -- they may have stored something else: that is the truth then
+        perform tandem_products._settle(flat.configid)
+        from public.tblproduct as flat
+        where flat.baseproductid = new.baseproductid and tandem_products._differs(flat.configid);
+    end if;
+    -- rejected rows may be in order again
+    for v_key in
+        select flat.productid from public.tblproduct as flat
+        where flat.baseproductid = new.baseproductid and flat.syncstatus = 'rejected'
+    loop
+        perform tandem_products._push(v_key, null, 1);
+    end loop;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
+    v_count := pg_catalog.nextval(case
+        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
+        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
+        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
+        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
+        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
+        else 'tandem_products.h2f_more'::regclass
+    end);
+    return null;
+end
+$base_update$;
+
+comment on function tandem_products.base_update() is
+'Trigger function: a renamed or moved row of this level changes all flat rows below it.';
+-- AFTER UPDATE on tblproductversion: a rename or a move reaches all flat rows below it. They are found by their own
+-- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
+create or replace function tandem_products.version_update() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $version_update$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+    v_key bigint;
+begin
+    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
+    if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        raise exception 'a row of tblproductversion can be renamed or moved in READ COMMITTED only'
+        using errcode = 'TD043',
+            detail = pg_catalog.format(
+                'Row %s. Flat rows that were added below it after this transaction''s snapshot '
+                'would keep the old value.', old.versionid),
+            hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this change.';
+    end if;
+
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    if old.versionid is distinct from new.versionid then
+        update public.tblproduct as flat
+        set versionid = new.versionid
+        where flat.versionid = old.versionid;
+    end if;
+    update public.tblproduct as flat
+    set
+        version = case when not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version))
+            then version.version else flat.version end,
+        updatedat = pg_catalog.clock_timestamp()
+    from public.tblproductversion as version
+    where version.versionid = new.versionid
+        and flat.versionid = new.versionid
+        and (not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)));
+    if old.baseproductid is distinct from new.baseproductid then
+        -- moved: leaf by leaf, because each locks its whole chain before it reads it
+        perform tandem_products._pull(config.configid, 0, false)
+        from public.tblconfig as config
+        join public.tblcatalog as catalog on catalog.catalogid = config.catalogid
+        join public.tblproductversion as version on version.versionid = catalog.versionid
+        where version.versionid = new.versionid;
+    end if;
+    if tandem_products._has_own_triggers() then
+        -- they may have stored something else: that is the truth then
+        perform tandem_products._settle(flat.configid)
+        from public.tblproduct as flat
+        where flat.versionid = new.versionid and tandem_products._differs(flat.configid);
+    end if;
+    -- rejected rows may be in order again
+    for v_key in
+        select flat.productid from public.tblproduct as flat
+        where flat.versionid = new.versionid and flat.syncstatus = 'rejected'
+    loop
+        perform tandem_products._push(v_key, null, 1);
+    end loop;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
+    v_count := pg_catalog.nextval(case
+        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
+        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
+        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
+        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
+        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
+        else 'tandem_products.h2f_more'::regclass
+    end);
+    return null;
+end
+$version_update$;
+
+comment on function tandem_products.version_update() is
+'Trigger function: a renamed or moved row of this level changes all flat rows below it.';
+-- AFTER UPDATE on tblcatalog: a rename or a move reaches all flat rows below it. They are found by their own
+-- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
+create or replace function tandem_products.catalog_update() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $catalog_update$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+    v_key bigint;
+begin
+    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
+    if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        raise exception 'a row of tblcatalog can be renamed or moved in READ COMMITTED only'
+        using errcode = 'TD043',
+            detail = pg_catalog.format(
+                'Row %s. Flat rows that were added below it after this transaction''s snapshot '
+                'would keep the old value.', old.catalogid),
+            hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this change.';
+    end if;
+
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    if old.catalogid is distinct from new.catalogid then
+        update public.tblproduct as flat
+        set catalogid = new.catalogid
+        where flat.catalogid = old.catalogid;
+    end if;
+    update public.tblproduct as flat
+    set
+        catalogname = case when not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name))
+            then catalog.name else flat.catalogname end,
+        updatedat = pg_catalog.clock_timestamp()
+    from public.tblcatalog as catalog
+    where catalog.catalogid = new.catalogid
+        and flat.catalogid = new.catalogid
+        and (not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)));
+    if old.versionid is distinct from new.versionid then
+        -- moved: leaf by leaf, because each locks its whole chain before it reads it
+        perform tandem_products._pull(config.configid, 0, false)
+        from public.tblconfig as config
+        join public.tblcatalog as catalog on catalog.catalogid = config.catalogid
+        where catalog.catalogid = new.catalogid;
+    end if;
+    if tandem_products._has_own_triggers() then
+        -- they may have stored something else: that is the truth then
+        perform tandem_products._settle(flat.configid)
+        from public.tblproduct as flat
+        where flat.catalogid = new.catalogid and tandem_products._differs(flat.configid);
+    end if;
+    -- rejected rows may be in order again
+    for v_key in
+        select flat.productid from public.tblproduct as flat
+        where flat.catalogid = new.catalogid and flat.syncstatus = 'rejected'
+    loop
+        perform tandem_products._push(v_key, null, 1);
+    end loop;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
+    v_count := pg_catalog.nextval(case
+        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
+        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
+        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
+        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
+        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
+        else 'tandem_products.h2f_more'::regclass
+    end);
+    return null;
+end
+$catalog_update$;
+
+comment on function tandem_products.catalog_update() is
+'Trigger function: a renamed or moved row of this level changes all flat rows below it.';
+
+-- triggers/sync/satellite_change.sql
+-- AFTER INSERT, UPDATE, DELETE on tblconfigprice: whatever is in force now is what the flat row says.
+create or replace function tandem_products.price_change() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $price_change$
+declare
+    v_started timestamptz := pg_catalog.clock_timestamp();
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_count bigint;
+    v_us numeric;
+    v_old uuid;
+    v_new uuid;
+begin
+    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
+    if tg_op <> 'INSERT' then
+        v_old := old.configid;
+    end if;
+    if tg_op <> 'DELETE' then
+        v_new := new.configid;
+        if new.effectivefrom > pg_catalog.clock_timestamp() then
+            insert into tandem_products.due (satellite, leaf_id, effective)
+            values ('price', v_new, new.effectivefrom)
+            on conflict do nothing;
+        end if;
+    end if;
+    perform pg_catalog.set_config(
+        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
+    );
+    -- two leaves are taken in the order of their ids, so that two such moves cannot cross
+    perform tandem_products._settle_price(least(v_old, v_new));
+    if v_old <> v_new then
+        perform tandem_products._settle_price(greatest(v_old, v_new));
+    end if;
+    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
+    v_count := pg_catalog.nextval(case
+        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
+        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
+        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
+        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
+        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
+        else 'tandem_products.h2f_more'::regclass
+    end);
+    return null;
+end
+$price_change$;
+
+comment on function tandem_products.price_change() is
+'Trigger function: the value in force after a change of dated rows goes to the flat row.';
+
+create or replace function tandem_products._settle_price(p_leaf uuid) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_settle_price$
+begin
+    perform tandem_products._pull_price(p_leaf);
+    if tandem_products._differs(p_leaf) then
+        perform tandem_products._settle(p_leaf);
+    end if;
+end
+$_settle_price$;
+
+comment on function tandem_products._settle_price(uuid) is
+'Writes the value in force to the flat row, and back once where a trigger stored another.';
