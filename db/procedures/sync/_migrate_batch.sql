@@ -11,13 +11,23 @@
 
         )
 {%- endmacro %}
-{% macro match(level, position) %}
-{% if level.parent %}{{ level.parent | column(level.name) }} = {{ m.levels[position - 1].id | column(m.levels[position - 1].name) }}
-            and {% endif %}
+{% macro join_level(level, position) %}
+{# OFFSET 0 keeps the planner from joining a level to the one above first: on tables that it takes for
+   empty it would read all children of a parent for each row. #}
+cross join lateral (
+            select {{ level.id | column('one') }}{% if level.parent %}, {{ level.parent | column('one') }}{% endif %}
+{%- for pair in level.key_pairs %}, {{ pair.hier | column('one') }}{% endfor %}
+
+            from {{ level.table | relation(m.schema) }} as one
+            where {% if level.parent %}{{ level.parent | column('one') }} = {{ m.levels[position - 1].id | column(m.levels[position - 1].name) }}
+                and {% endif %}
 {% for pair in level.key_pairs %}
-{{ pair.hier | column(level.name) }} = {{ pair | put('flat') }}{{ '
-            and ' if not loop.last }}
+{{ pair.hier | column('one') }} = {{ pair | put('flat') }}{{ '
+                and ' if not loop.last }}
 {%- endfor %}
+
+            offset 0
+        ) as {{ level.name | ident }}
 {%- endmacro %}
 -- One batch of rows. They are locked before they are read: a row that is deleted or changed
 -- meanwhile is either seen as it is afterwards, or is the triggers' work. Index plans are held to,
@@ -191,7 +201,7 @@ begin
 {% endfor %}
             from {{ m.flat.table | relation(m.schema) }} as flat
 {% for other in m.levels[:loop.index0] %}
-            join {{ other.table | relation(m.schema) }} as {{ other.name | ident }} on {{ match(other, loop.index0) | trusted }}
+            {{ join_level(other, loop.index0) | trusted }}
 {% endfor %}
             where {{ todo() | trusted }}
         ) as k
@@ -212,7 +222,7 @@ begin
             select {{ level.id | column(level.name) }}
             from {{ m.flat.table | relation(m.schema) }} as flat
 {% for other in m.levels[:loop.index] %}
-            join {{ other.table | relation(m.schema) }} as {{ other.name | ident }} on {{ match(other, loop.index0) | trusted }}
+            {{ join_level(other, loop.index0) | trusted }}
 {% endfor %}
             where {{ todo() | trusted }}
         )
@@ -226,17 +236,20 @@ begin
             update {{ m.flat.table | relation(m.schema) }} as flat
             set {{ m.leaf.sync | ident }} = tandem.new_id()
 {%- for level in m.levels %},
-                {{ level.sync | ident }} = {{ level.id | column(level.name) }}
+                {{ level.sync | ident }} = placed.{{ (level.name ~ '_id') | ident }}
 {%- endfor %}
 
-            from
+            from (
+                select {{ m.flat.key | column('flat') }} as flat_key
+{%- for level in m.levels %}, {{ level.id | column(level.name) }} as {{ (level.name ~ '_id') | ident }}{% endfor %}
+
+                from {{ m.flat.table | relation(m.schema) }} as flat
 {% for level in m.levels %}
-                {{ level.table | relation(m.schema) }} as {{ level.name | ident }}{{ ',' if not loop.last }}
+                {{ join_level(level, loop.index0) | trusted }}
 {% endfor %}
-            where {{ todo() | trusted }}
-{% for level in m.levels %}
-                and {{ match(level, loop.index0) | trusted }}
-{% endfor %}
+                where {{ todo() | trusted }}
+            ) as placed
+            where {{ m.flat.key | column('flat') }} = placed.flat_key
             returning flat.*
         ),
 

@@ -55,6 +55,12 @@ begin
         -- not migrated yet, rejected, or moved to another parent
         perform {{ S | ident }}._push({{ m.flat.key | column('new') }});
     else
+        -- dated rows first: the echo of the leaf's write then finds nothing that differs
+{% for satellite in m.satellites %}
+        if {% for pair in satellite.pairs %}{{ pair | flat_changed }}{{ ' or ' if not loop.last }}{% endfor %} then
+            perform {{ S | ident }}._push_{{ satellite.name | trusted }}({{ m.leaf.sync | column('new') }});
+        end if;
+{% endfor %}
 {% if m.leaf.pairs %}
         if {% for pair in m.leaf.pairs %}v_changed_{{ loop.index | literal }}{{ ' or ' if not loop.last }}{% endfor %} then
             update {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
@@ -92,11 +98,6 @@ begin
             end if;
         end if;
 {% endif %}
-{% for satellite in m.satellites %}
-        if {% for pair in satellite.pairs %}{{ pair | flat_changed }}{{ ' or ' if not loop.last }}{% endfor %} then
-            perform {{ S | ident }}._push_{{ satellite.name | trusted }}({{ m.leaf.sync | column('new') }});
-        end if;
-{% endfor %}
         if v_pull then
             -- a BEFORE trigger of the application stored something else, or nothing: the truth now
             perform {{ S | ident }}._pull({{ m.leaf.sync | column('new') }});
