@@ -265,16 +265,17 @@ def _migrate_online(
     report: Report, server: KeptServer, owner: Connection, stack: ExitStack
 ) -> None:
     """Plan to validate, while the old program writes; then both programs together."""
+    _title(report, "tandem.plan: what will run, what it locks, how long")
+    _show_plan(report, owner)
+    # Before anybody writes: what the loaded rows stand for, exactly.
+    _title(report, "tandem.analyze: what is in the data")
+    _show_analyze(report, owner)
+
     old = stack.enter_context(
         Program("old_program", server.conninfo(DATABASE, "old_app"), "--rate", str(OLD_RATE))
     )
     old.phase("idle")
-    idle_until = time.monotonic() + IDLE_SECONDS
-    _title(report, "tandem.plan: what will run, what it locks, how long")
-    _show_plan(report, owner)
-    _title(report, "tandem.analyze: what is in the data")
-    _show_analyze(report, owner)
-    time.sleep(max(0.0, idle_until - time.monotonic()))
+    time.sleep(IDLE_SECONDS)
 
     _title(report, "tandem.prepare, then the indexes that only CREATE INDEX CONCURRENTLY can make")
     old.phase("preparing")
