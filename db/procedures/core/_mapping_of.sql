@@ -20,4 +20,5 @@ begin
 end
 $_mapping_of$;
 
-comment on function tandem._mapping_of(text) is 'The row of a mapping; raises TD001 for an unknown one.';
+comment on function tandem._mapping_of(text) is
+'The row of a mapping; raises TD001 for an unknown one.';

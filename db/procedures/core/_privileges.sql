@@ -21,7 +21,7 @@ as $_privileges$
         ('_mapping_of', 1), ('_next_step', 1), ('_require_phase', 1), ('_setting_of', 1),
         ('_status', 1), ('_running', 1), ('_run_lock', 1),
         ('plan', 2), ('analyze', 2), ('migrate', 2), ('validate', 2), ('drift', 2),
-        ('drift_count', 2), ('repair', 2), ('show', 2), ('retry_rejected', 2), ('apply_due', 2),
+        ('drift_count', 2), ('repair', 2), ('show', 2), ('preview', 2), ('retry_rejected', 2), ('apply_due', 2),
         ('migrate_step', 2), ('repair_step', 2), ('retry_rejected_step', 2), ('apply_due_step', 2),
         ('_analyze_schema', 2), ('_check_key', 2), ('is_castable', 2), ('analyze_data', 2), ('sample', 2), ('plan_rows', 2),
         ('_run', 2), ('_run_begin', 2), ('_run_fence', 2), ('_run_batch', 2), ('_run_finish', 2),

@@ -16,4 +16,5 @@ begin
 end
 $_raise$;
 
-comment on function tandem._raise(jsonb) is 'Raises an error that the loop caught, with its SQLSTATE.';
+comment on function tandem._raise(jsonb) is
+'Raises an error that the loop caught, with its SQLSTATE.';

@@ -11,8 +11,8 @@ declare
     v_step regprocedure := tandem._step_of(p_kind, p_mapping);
     r_run tandem.run;
 begin
-    -- Nothing is waited for in a queue. A live run lets go of its lock for some microseconds at each
-    -- COMMIT: a wait would end just then, and take the run over from a session that works.
+    -- Nothing is waited for in a queue. A live run lets go of its lock for some microseconds at
+    -- each COMMIT: a wait would end just then, and take the run over from a session that works.
     for v_poll in 1 .. 4 loop
         for r_run in
             select * from tandem.run as r

@@ -1,5 +1,5 @@
--- Calls, errors and mean time of one direction, from its sequences: they count what was rolled back too,
--- and nobody waits for them.
+-- Calls, errors and mean time of one direction, from its sequences: they count what was rolled back
+-- too, and nobody waits for them.
 create or replace function tandem._calls(
     p_schema text, p_direction text, out calls bigint, out errors bigint, out mean_ms numeric
 )

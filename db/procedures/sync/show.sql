@@ -5,13 +5,18 @@ returns table (
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $show$
+declare
+    v_phase text := (tandem._mapping_of(p_mapping)).phase;
 begin
-    perform tandem._require_phase(p_mapping, 'show', array['prepared', 'syncing', 'migrated']);
-    return query execute pg_catalog.format('select s.* from %I.show($1) as s', 'tandem_' || p_mapping)
+    return query execute pg_catalog.format(
+        'select s.* from %I.%I($1) as s', 'tandem_' || p_mapping,
+        case v_phase when 'deployed' then 'preview' else 'show' end
+    )
     using p_key;
 end
 $show$;
 
 comment on function tandem.show(text, text) is
-'One flat row and its chain of levels side by side, from either key as text. Operators may call it. '
+'One flat row and its chain of levels side by side, from either key as text; before prepare, what '
+'the row would become. Operators may call it. '
 'Example: select * from tandem.show(''products'', ''1'');';

@@ -10,5 +10,5 @@ end
 $validate$;
 
 comment on function tandem.validate(text) is
-'The checks of a mapping, a row each: passed, expected, actual. passed NULL: not measurable here, and '
-'detail says why. Operators may call it. Example: select * from tandem.validate(''products'');';
+'The checks of a mapping, a row each: passed, expected, actual. passed NULL: not measurable here, '
+'and detail says why. Operators may call it. Example: select * from tandem.validate(''products'');';

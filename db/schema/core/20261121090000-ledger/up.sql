@@ -1,4 +1,5 @@
--- The package's own tables: what is deployed, which mappings there are, what ran, what was rejected.
+-- The package's own tables: what is deployed, which mappings there are, what ran, what was
+-- rejected.
 create schema tandem;
 
 comment on schema tandem is
@@ -76,8 +77,8 @@ create table tandem.mapping (
 );
 
 comment on table tandem.mapping is
-    'The mappings deployed here, their source text (TOML), the phase each is in, and which directions '
-    'are wanted while it syncs; definition says by table what the catalog must have.';
+    'The mappings deployed here, their source text (TOML), the phase each is in, and which '
+    'directions are wanted while it syncs; definition says by table what the catalog must have.';
 
 create table tandem.run (
     run_id bigint generated always as identity,
@@ -241,7 +242,8 @@ create type tandem.step_result as (
 );
 
 comment on type tandem.step_result is
-    'What a step function returns to the loop: finished or not, where to go on, counts of this batch.';
+    'What a step function returns to the loop: finished or not, where to go on, counts of this '
+    'batch.';
 
 create type tandem.requirement as (
     ordinal integer,
