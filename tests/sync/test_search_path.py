@@ -1,0 +1,77 @@
+"""The application's own triggers inherit the path of the sync's writes: refused, or named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from pgtandem.deploy import deploy
+from support.databases import Database, TestServer
+from sync.catalogue import add, assert_same, hierarchy
+from sync.shops import Shop, flat_table, products
+
+AUDIT = """
+create table audit (entry text);
+grant insert on audit to old_app, new_app;
+create function note() returns trigger language plpgsql as $note$
+begin
+  insert into audit values (tg_op || ' ' || new.productname);
+  return null;
+end $note$;
+create trigger zz_audit after insert or update on tblproduct
+for each row execute function note();
+"""
+
+
+@pytest.fixture
+def audited(server: TestServer) -> Iterator[Database]:
+    """A shop with an audit trigger whose function names its table without a schema."""
+    with server.clone(None) as database:
+        owner = database.owner()
+        owner.execute(flat_table(products()).encode())
+        owner.execute(AUDIT.encode())
+        yield database
+
+
+def blockers(conn: psycopg.Connection[tuple[object, ...]]) -> list[object]:
+    """The findings of tandem.analyze that stop prepare."""
+    query = "select finding from tandem.analyze('products') where severity = 'blocker'"
+    return [row[0] for row in conn.execute(query)]
+
+
+def test_such_a_trigger_stops_prepare_before_anything_is_made(audited: Database) -> None:
+    owner = audited.owner()
+    deploy(owner, [products()])
+    assert blockers(owner) == ["a trigger function of your own has no search_path of its own"]
+    with pytest.raises(psycopg.errors.DatabaseError) as caught:
+        owner.execute("call tandem.prepare('products')")
+    assert caught.value.sqlstate == "TD004"
+    assert "search_path" in (caught.value.diag.message_hint or "")
+    assert owner.execute("select to_regclass('tblconfig')").fetchone() == (None,)
+
+
+def test_a_path_in_the_mapping_lets_such_a_trigger_work_from_both_sides(
+    audited: Database,
+) -> None:
+    mapping = replace(products(), search_path=("public",))
+    owner = audited.owner()
+    deploy(owner, [mapping])
+    assert blockers(owner) == []
+    shop = Shop(audited, mapping)
+    shop.migrate()
+    add(shop, "A", amount=5)
+    shop.new.execute("update tblbaseproduct set name = 'B'")
+    assert shop.rows("select entry from audit order by entry")[-1:] == [("UPDATE B",)]
+    assert hierarchy(shop) == [("B", "1", "default", None, None, 5)]
+    assert_same(shop)
+
+
+def test_a_schema_where_everyone_may_create_is_no_path(audited: Database) -> None:
+    with audited.superuser() as admin:
+        admin.execute("grant create on schema public to public")
+    owner = audited.owner()
+    deploy(owner, [replace(products(), search_path=("public",))])
+    assert blockers(owner) == ["everyone may create objects in a schema of the search path"]
