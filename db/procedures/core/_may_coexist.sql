@@ -1,6 +1,6 @@
--- Two live runs of one mapping exclude each other, but for two: migrations that were given
--- different ranges of keys, and apply_due, which a scheduler calls without knowing what else goes
--- on.
+-- Two live runs of one mapping exclude each other, but for two: migrations that
+-- were given different ranges of keys, and apply_due, which a scheduler calls
+-- without knowing what else goes on.
 create or replace function tandem._may_coexist(p_run tandem.run, p_kind text, p_params jsonb)
 returns boolean
 language sql immutable

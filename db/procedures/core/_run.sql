@@ -36,8 +36,8 @@ begin
     v_left := (p_params ->> 'max_batches')::integer;
     v_step := tandem._step_of(p_kind, p_mapping);
     if not v_single then
-        -- A COMMIT in this block always fails; how it fails tells whether one outside it could
-        -- work.
+        -- A COMMIT in this block always fails; how it fails tells
+        -- whether one outside it could work.
         begin
             commit;
         exception when invalid_transaction_termination then

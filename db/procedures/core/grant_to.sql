@@ -20,5 +20,5 @@ $grant_to$;
 comment on function tandem.grant_to(text, text) is
 'Lets an existing role serve a level: reader (status, progress, counts), writer (the upsert '
 'functions), operator (plan to retry), admin (prepare, switches, rollback, settings). Remembered '
-'for later deployments. Admins may call it. Example: select tandem.grant_to(''shop_app'', '
-'''writer'');';
+'for later deployments. Admins may call it. '
+'Example: select tandem.grant_to(''shop_app'', ''writer'');';

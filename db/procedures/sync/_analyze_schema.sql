@@ -238,8 +238,8 @@ begin
         ),
         (
             'note',
-            'COPY without a column list, and INSERT INTO x SELECT * FROM it, meet five more '
-            'columns',
+            'COPY without a column list, and INSERT INTO x '
+            'SELECT * FROM it, meet five more columns',
             'Name the columns in such statements before prepare.'
         ),
         (

@@ -64,5 +64,5 @@ end
 $_missing$;
 
 comment on function tandem._missing(text) is
-'What a mapping needs in the user''s schema and does not find there, with the statement that makes '
-'it.';
+'What a mapping needs in the user''s schema and does not find '
+'there, with the statement that makes it.';

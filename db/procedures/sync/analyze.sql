@@ -27,5 +27,5 @@ $analyze$;
 
 comment on function tandem.analyze(text) is
 'What stands in the way, what will be rejected, what the rows stand for: a row per finding, '
-'severity blocker, warning or note, with a cure. Reads only. Operators may call it. Example: '
-'select * from tandem.analyze(''products'');';
+'severity blocker, warning or note, with a cure. Reads only. Operators may call it. '
+'Example: select * from tandem.analyze(''products'');';

@@ -9,6 +9,7 @@ end
 $apply_due$;
 
 comment on procedure tandem.apply_due(text) is
-'Writes dated rows whose time has come (prices set for a future date) to the flat table. Call it '
-'from a scheduler, as often as such a row may be late. Operators may call it, alone and with '
-'autocommit. Example: call tandem.apply_due(''products'');';
+'Writes dated rows whose time has come (prices set for a future date) to the flat '
+'table. Call it from a scheduler, as often as such a row may be late. Operators '
+'may call it, alone and with autocommit. '
+'Example: call tandem.apply_due(''products'');';

@@ -16,5 +16,6 @@ $drift$;
 
 comment on function tandem.drift(text, integer) is
 'Where the flat table and the hierarchy differ, a row per column. Kinds value, link, flat_only, '
-'hierarchy_only and not_migrated are drift; price_due (a dated row not yet applied) and rejected '
-'are not. Operators may call it. Example: select * from tandem.drift(''products'');';
+'hierarchy_only and not_migrated are drift; price_due (a dated row not yet applied) and '
+'rejected are not. Operators may call it. '
+'Example: select * from tandem.drift(''products'');';

@@ -13,5 +13,6 @@ end
 $drift_count$;
 
 comment on function tandem.drift_count(text) is
-'How many rows tandem.drift(mapping) has that are drift; 0 is what one wants. Operators may call '
-'it. Example: select tandem.drift_count(''products'');';
+'How many rows tandem.drift(mapping) has that are drift; 0 is '
+'what one wants. Operators may call it. '
+'Example: select tandem.drift_count(''products'');';

@@ -43,5 +43,6 @@ comment on procedure tandem.migrate(
 'Interrupted, the same CALL goes on. p_batch_rows: rows a batch (adapted to p_target_ms, in '
 'milliseconds, when NULL); p_pause_ms: rest between batches; p_max_batches: then pause; p_dry_run: '
 'each batch is done and rolled back; p_one_transaction: all or nothing, for a maintenance window; '
-'p_on_reject: continue or stop; p_from, p_to: a range of keys, as text. Operators may call it, '
-'alone and with autocommit. Example: call tandem.migrate(''products'');';
+'p_on_reject: continue or stop; p_from, p_to: a range of keys, as text. Operators '
+'may call it, alone and with autocommit. '
+'Example: call tandem.migrate(''products'');';

@@ -113,4 +113,5 @@ comment on function tandem.plan(text, integer) is
 'A row per statement that prepare, migrate and rollback will run: lock, whom it blocks, estimated '
 'seconds, WAL and disk in bytes, how it is undone, who runs it (procedure, tool: outside a '
 'transaction). Reads only; with p_sample a batch of so many rows is run and rolled back, and the '
-'estimate comes from it. Operators may call it. Example: select * from tandem.plan(''products'');';
+'estimate comes from it. Operators may call it. '
+'Example: select * from tandem.plan(''products'');';

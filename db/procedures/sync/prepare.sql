@@ -8,6 +8,7 @@ end
 $prepare$;
 
 comment on procedure tandem.prepare(text) is
-'Makes the user''s tables ready: runs what SELECT * FROM tandem.plan(mapping) lists, each '
-'statement in its own short transaction, only what is missing. Admins may call it, alone and with '
-'autocommit. Example: call tandem.prepare(''products'');';
+'Makes the user''s tables ready: runs what SELECT * FROM tandem.plan(mapping) '
+'lists, each statement in its own short transaction, only what is missing. Admins '
+'may call it, alone and with autocommit. '
+'Example: call tandem.prepare(''products'');';

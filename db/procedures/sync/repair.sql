@@ -15,7 +15,8 @@ end
 $repair$;
 
 comment on procedure tandem.repair(text, text, text, boolean) is
-'Makes the two sides equal again. p_authority: the side that is right, flat or hierarchy. p_extra: '
-'what happens to rows that only the other side has, keep or delete. p_dry_run (the default): each '
-'batch is done and rolled back, the counts tell what would happen. Operators may call it, alone '
-'and with autocommit. Example: call tandem.repair(''products'', ''flat'', p_dry_run => false);';
+'Makes the two sides equal again. p_authority: the side that is right, flat or hierarchy. '
+'p_extra: what happens to rows that only the other side has, keep or delete. p_dry_run (the '
+'default): each batch is done and rolled back, the counts tell what would happen. Operators '
+'may call it, alone and with autocommit. '
+'Example: call tandem.repair(''products'', ''flat'', p_dry_run => false);';

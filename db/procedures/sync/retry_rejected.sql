@@ -9,5 +9,6 @@ end
 $retry_rejected$;
 
 comment on procedure tandem.retry_rejected(text) is
-'Tries the open rejected rows of a mapping again. Operators may call it, alone and with '
-'autocommit. Example: call tandem.retry_rejected(''products'');';
+'Tries the open rejected rows of a mapping again. Operators '
+'may call it, alone and with autocommit. '
+'Example: call tandem.retry_rejected(''products'');';

@@ -27,8 +27,8 @@ begin
             case when p_enabled then 'is switched on' else 'stays off' end, pg_catalog.quote_literal(p_mapping);
         return;
     end if;
-    -- Waits until older writers have ended; gives way and tries again, so that nobody queues
-    -- behind.
+    -- Waits until older writers have ended; gives way and tries again,
+    -- so that nobody queues behind.
     for v_try in 1 .. 60 loop
         begin
             perform pg_catalog.set_config('lock_timeout', tandem._setting_of('batch_lock_timeout') || 'ms', true);
@@ -49,6 +49,7 @@ end
 $set_sync$;
 
 comment on function tandem.set_sync(text, text, boolean) is
-'The feature switches: direction flat_to_hierarchy, hierarchy_to_flat or log, on or off, by ENABLE '
-'and DISABLE TRIGGER, which waits for older writers. Before the migration the wish is noted. '
-'Admins may call it. Example: select tandem.set_sync(''products'', ''hierarchy_to_flat'', false);';
+'The feature switches: direction flat_to_hierarchy, hierarchy_to_flat or log, on or '
+'off, by ENABLE and DISABLE TRIGGER, which waits for older writers. Before the '
+'migration the wish is noted. Admins may call it. '
+'Example: select tandem.set_sync(''products'', ''hierarchy_to_flat'', false);';

@@ -11,4 +11,5 @@ $validate$;
 
 comment on function tandem.validate(text) is
 'The checks of a mapping, a row each: passed, expected, actual. passed NULL: not measurable here, '
-'and detail says why. Operators may call it. Example: select * from tandem.validate(''products'');';
+'and detail says why. Operators may call it. '
+'Example: select * from tandem.validate(''products'');';

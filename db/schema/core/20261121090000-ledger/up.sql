@@ -1,5 +1,5 @@
--- The package's own tables: what is deployed, which mappings there are, what ran, what was
--- rejected.
+-- The package's own tables: what is deployed, which mappings there are,
+-- what ran, what was rejected.
 create schema tandem;
 
 comment on schema tandem is
@@ -242,8 +242,8 @@ create type tandem.step_result as (
 );
 
 comment on type tandem.step_result is
-    'What a step function returns to the loop: finished or not, where to go on, counts of this '
-    'batch.';
+    'What a step function returns to the loop: finished or '
+    'not, where to go on, counts of this batch.';
 
 create type tandem.requirement as (
     ordinal integer,
