@@ -76,6 +76,53 @@ def test_p02_the_id_columns_are_indexed(db: Database) -> None:
     ]
 
 
+def test_p03_analyze_tells_what_is_in_the_data(db: Database) -> None:
+    conn = db.owner()
+    fill(conn, 70)
+    conn.execute(
+        "insert into tblproduct (productname, version) values (' ', 'v1'), ('product 1', 'v1')"
+    )
+    found = {
+        (subject, finding): count
+        for subject, finding, count in conn.execute(
+            "select subject, finding, count from tandem.analyze('products')"
+        ).fetchall()
+    }
+    assert found["public.tblproduct", "rows"] == 72
+    assert found["public.tblproduct", "rows will be rejected: productname is missing"] == 1
+    assert found["version", "missing values that stand for 1"] == 10
+    assert found["catalogname", "missing values that stand for default"] == 16
+    near = "near-duplicates: they differ only in case, blanks or Unicode form"
+    assert found["productname", near] == 1
+    assert found["amount", "without amount: no row of tblconfigprice"] == 9
+
+
+@pytest.mark.parametrize(
+    ("damage", "checks"),
+    [
+        ("update tblproduct set syncstatus = null, configid = null where productid = 1",
+         {"every row migrated", "sync columns populated"}),
+        ("update tblproduct set catalogid = null where productid = 1", {"sync columns populated"}),
+        ("delete from tblconfig where sku = 'sku1'", {"a leaf per flat row"}),
+        ("delete from tblproduct where productid = 1", {"a flat row per leaf"}),
+        ("update tblproduct set versionid = gen_random_uuid() where productid = 1", {"links"}),
+        ("update tblproduct set amount = 99 where productid = 1", {"values"}),
+        ("update tblbaseproduct set name = 'changed' where name = 'Product 1'", {"values"}),
+    ],
+)  # fmt: skip
+def test_p06_validate_finds_what_is_wrong(db: Database, damage: str, checks: set[str]) -> None:
+    conn = db.owner()
+    prepared(conn, 20)
+    conn.execute("call tandem.migrate('products')")
+    failed = "select check_name from tandem.validate('products') where passed is not true"
+    assert conn.execute(failed).fetchall() == []
+    for direction in ("flat_to_hierarchy", "hierarchy_to_flat"):
+        conn.execute("select tandem.set_sync('products', %s, false)", (direction,))
+    conn.execute(damage.encode())
+    found = {name for (name,) in conn.execute(failed)}
+    assert checks <= found, found
+
+
 @pytest.fixture
 def writer(shop: Shop) -> Connection:
     """A new program that has the rights of a writer and none on any table."""
@@ -151,6 +198,21 @@ def test_p13_add_catalog_prepares_for_a_first_config(shop: Shop, writer: Connect
         ("Lamp", "2", "Retail", "red")
     ]
     shop.assert_in_step()
+
+
+def test_p18_one_product_is_seen_whole_from_either_key(shop: Shop) -> None:
+    shop.old.execute(
+        "insert into tblproduct (productid, productname, sku, amount) values (7, 'Lamp', 'L', 5)"
+    )
+    (config,) = shop.rows("select configid::text from tblproduct")[0]
+    show = "select level, column_name, flat_value, hierarchy_value from tandem.show('products', %s)"
+    shown = shop.rows(show, "7")
+    assert shop.rows(show, config) == shown
+    assert {("base", "name", "Lamp", "Lamp"), ("price", "amount", "5.00", "5.00")} <= set(shown)
+    assert shop.rows(
+        "select flat_key, base_name, version_version, catalog_name, config_sku, price_amount"
+        " from tandem_products.hierarchy"
+    ) == [(7, "Lamp", "1", "default", "L", 5)]
 
 
 # -- P17: old programs are not changed, and do not notice
