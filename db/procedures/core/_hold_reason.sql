@@ -14,7 +14,8 @@ begin
         return 'tandem.setting pause is on';
     end if;
     if v_max_age > 0 then
-        select pg_catalog.max(extract(epoch from pg_catalog.clock_timestamp() - a.xact_start)) into v_age
+        select pg_catalog.max(extract(epoch from pg_catalog.clock_timestamp() - a.xact_start))
+        into v_age
         from pg_catalog.pg_stat_activity as a
         where a.datname = pg_catalog.current_database() and a.pid <> pg_catalog.pg_backend_pid()
             and a.backend_type = 'client backend';
@@ -23,7 +24,9 @@ begin
         end if;
     end if;
     if v_max_lag > 0 then
-        select pg_catalog.max(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.replay_lsn))
+        select pg_catalog.max(
+            pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.replay_lsn)
+        )
         into v_lag
         from pg_catalog.pg_stat_replication as s;
         if v_lag > v_max_lag then

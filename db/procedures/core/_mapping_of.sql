@@ -12,7 +12,9 @@ begin
         using errcode = 'TD001',
             detail = pg_catalog.format(
                 'Deployed here: %s.',
-                coalesce((select pg_catalog.string_agg(m.name, ', ') from tandem.mapping as m), 'none')
+                coalesce(
+                    (select pg_catalog.string_agg(m.name, ', ') from tandem.mapping as m), 'none'
+                )
             ),
             hint = 'Deploy it: pgtandem deploy, or run the SQL bundle.';
     end if;

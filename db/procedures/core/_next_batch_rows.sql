@@ -1,5 +1,6 @@
-create or replace function tandem._next_batch_rows(p_rows integer, p_ms numeric, p_target_ms numeric)
-returns integer
+create or replace function tandem._next_batch_rows(
+    p_rows integer, p_ms numeric, p_target_ms numeric
+) returns integer
 language sql stable
 security definer
 set search_path = pg_catalog, pg_temp

@@ -19,8 +19,8 @@ begin
         where m.name = p_mapping and not (m.flat_to_hierarchy and m.hierarchy_to_flat)
     ) then
         return pg_catalog.format(
-            'SELECT tandem.set_sync(%s, direction, true);  then '
-            'tandem.drift_count and CALL tandem.repair',
+            'SELECT tandem.set_sync(%s, direction, true);  '
+            'then tandem.drift_count and CALL tandem.repair',
             v_name);
     end if;
     return case v_phase

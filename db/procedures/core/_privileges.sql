@@ -21,13 +21,15 @@ as $_privileges$
         ('_mapping_of', 1), ('_next_step', 1), ('_require_phase', 1), ('_setting_of', 1),
         ('_status', 1), ('_running', 1), ('_run_lock', 1),
         ('plan', 2), ('analyze', 2), ('migrate', 2), ('validate', 2), ('drift', 2),
-        ('drift_count', 2), ('repair', 2), ('show', 2), ('preview', 2), ('retry_rejected', 2), ('apply_due', 2),
-        ('migrate_step', 2), ('repair_step', 2), ('retry_rejected_step', 2), ('apply_due_step', 2),
-        ('_analyze_schema', 2), ('_check_key', 2), ('is_castable', 2), ('analyze_data', 2), ('sample', 2), ('plan_rows', 2),
+        ('drift_count', 2), ('repair', 2), ('show', 2), ('preview', 2), ('retry_rejected', 2),
+        ('apply_due', 2), ('migrate_step', 2), ('repair_step', 2), ('retry_rejected_step', 2),
+        ('apply_due_step', 2), ('_analyze_schema', 2), ('_check_key', 2), ('is_castable', 2),
+        ('analyze_data', 2), ('sample', 2), ('plan_rows', 2),
         ('_run', 2), ('_run_begin', 2), ('_run_fence', 2), ('_run_batch', 2), ('_run_finish', 2),
         ('_run_line', 2), ('_step_of', 2), ('_failure', 2), ('_raise', 2), ('_atomic_message', 2),
         ('_next_batch_rows', 2), ('_hold_reason', 2), ('_check_argument', 2), ('_check_range', 2),
-        ('_missing', 2), ('_requirements', 2), ('requirement', 2), ('switches', 2), ('switch_statement', 2),
+        ('_missing', 2), ('_requirements', 2), ('requirement', 2), ('switches', 2),
+        ('switch_statement', 2),
         ('prepare', 3), ('rollback', 3), ('set_sync', 3), ('grant_to', 3), ('purge', 3),
         ('prepare_step', 3), ('rollback_step', 3), ('purge_step', 3)
     )
@@ -58,10 +60,11 @@ as $_privileges$
     from levels as l
     join (
         values
-        (1, 'select on tandem.status'), (1, 'select on tandem.progress'), (1, 'select on tandem.run'),
-        (1, 'select on tandem.run_batch'), (1, 'select on tandem.deployment'),
-        (1, 'select on tandem.schema_change'), (1, 'select on tandem.phase_step'),
-        (1, 'select on tandem.mapping'), (1, 'select on tandem.setting'),
+        (1, 'select on tandem.status'), (1, 'select on tandem.progress'),
+        (1, 'select on tandem.run'), (1, 'select on tandem.run_batch'),
+        (1, 'select on tandem.deployment'), (1, 'select on tandem.schema_change'),
+        (1, 'select on tandem.phase_step'), (1, 'select on tandem.mapping'),
+        (1, 'select on tandem.setting'),
         (2, 'select on tandem.rejected_row'), (2, 'select on tandem.sync_log'),
         (2, 'select on tandem.granted_role'), (3, 'update on tandem.setting')
     ) as t (rank, statement) on l.rank >= t.rank

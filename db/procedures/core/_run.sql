@@ -46,8 +46,8 @@ begin
         if v_message = tandem._atomic_message() then
             raise exception 'tandem.% commits, so it must be called alone', p_kind
             using errcode = 'invalid_transaction_termination',
-                detail = 'It was called inside BEGIN, from a function or DO block, or together with '
-                'other statements in one message.',
+                detail = 'It was called inside BEGIN, from a function or DO block, or together '
+                'with other statements in one message.',
                 hint = pg_catalog.format(
                     'Send the CALL by itself with autocommit on (pgAdmin: Auto commit on, one '
                     'statement selected). One batch inside your own transaction: SELECT * FROM '
@@ -115,7 +115,9 @@ begin
                 commit;
                 set local search_path = pg_catalog, pg_temp;
                 perform tandem._run_fence(r_run.run_id, r_run.attempt);
-                perform pg_catalog.pg_sleep(least(2.0, 0.02 * v_tries) * (0.5 + pg_catalog.random()));
+                perform pg_catalog.pg_sleep(
+                    least(2.0, 0.02 * v_tries) * (0.5 + pg_catalog.random())
+                );
             elsif v_stop or v_error is not null or (v_failure ->> 'retry')::boolean then
                 perform tandem._run_finish(r_run.run_id, r_run.attempt, 'failed', v_failure);
                 commit;

@@ -4,7 +4,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $grant_to$
 begin
-    perform tandem._check_argument('p_level', p_level, array['reader', 'writer', 'operator', 'admin']);
+    perform tandem._check_argument(
+        'p_level', p_level, array['reader', 'writer', 'operator', 'admin']
+    );
     if pg_catalog.to_regrole(pg_catalog.quote_ident(p_role)) is null then
         raise exception 'there is no role %', pg_catalog.quote_nullable(p_role)
         using errcode = 'undefined_object',

@@ -8,7 +8,8 @@ select
     r.read_rows as done_rows,
     r.total_rows,
     case when r.state = 'done' then 100
-        when r.total_rows > 0 then least(100, pg_catalog.round(100.0 * r.read_rows / r.total_rows, 1))
+        when r.total_rows > 0
+            then least(100, pg_catalog.round(100.0 * r.read_rows / r.total_rows, 1))
     end as percent,
     pg_catalog.round(s.rate, 0) as rows_per_second,
     case when r.finished_at is null and s.rate > 0

@@ -19,7 +19,8 @@ begin
     get diagnostics v_count = row_count;
     delete from tandem.rejected_row as s
     where s.rejected_id in (
-        select r.rejected_id from tandem.rejected_row as r where r.resolved_at < v_before limit p_rows
+        select r.rejected_id from tandem.rejected_row as r
+        where r.resolved_at < v_before limit p_rows
     );
     get diagnostics v_more = row_count;
     v_count := v_count + v_more;

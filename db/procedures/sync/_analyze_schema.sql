@@ -26,7 +26,9 @@ begin
     return query
     with relations as (
         select
-            t.key as relation, pg_catalog.to_regclass(t.key) as oid, t.value -> 'columns' as columns,
+            t.key as relation,
+            pg_catalog.to_regclass(t.key) as oid,
+            t.value -> 'columns' as columns,
             array(select pg_catalog.jsonb_array_elements_text(t.value -> 'key')) as key_columns,
             array(select pg_catalog.jsonb_array_elements_text(t.value -> 'filled')) as filled
         from pg_catalog.jsonb_each(v_definition -> 'tables') as t

@@ -11,7 +11,8 @@ as $_calls$
             pg_catalog.format('%I.%I', p_schema, p_direction || '_' || b.name)
         )), 0) as times
         from (values
-            ('100us', 60), ('300us', 180), ('1ms', 550), ('3ms', 1700), ('10ms', 5500), ('more', 20000)
+            ('100us', 60), ('300us', 180), ('1ms', 550), ('3ms', 1700), ('10ms', 5500),
+            ('more', 20000)
         ) as b (name, mean_us)
     ),
 
@@ -24,7 +25,11 @@ as $_calls$
     select
         pg_catalog.max(started.times),
         greatest(0, pg_catalog.max(started.times) - pg_catalog.sum(buckets.times))::bigint,
-        pg_catalog.round(pg_catalog.sum(buckets.times * buckets.mean_us) / nullif(pg_catalog.sum(buckets.times), 0) / 1000.0, 3)
+        pg_catalog.round(
+            pg_catalog.sum(buckets.times * buckets.mean_us)
+            / nullif(pg_catalog.sum(buckets.times), 0) / 1000.0,
+            3
+        )
     from buckets
     cross join started
 $_calls$;

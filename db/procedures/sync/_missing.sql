@@ -15,8 +15,8 @@ begin
     select
         r.ordinal, r.kind, r.relation, r.object, r.statement, r.undo, r.lock_mode, r.blocks,
         case when r.run_by <> 'size' then r.run_by
-            when coalesce(greatest(c.reltuples, pg_catalog.pg_relation_size(c.oid) / 100), 0) > v_limit
-                then 'tool'
+            when coalesce(greatest(c.reltuples, pg_catalog.pg_relation_size(c.oid) / 100), 0)
+                > v_limit then 'tool'
             else 'procedure'
         end,
         f.fault
@@ -27,15 +27,19 @@ begin
             when 'table' then case when c.oid is null then 'absent' end
             when 'view' then case when c.oid is null then 'absent' end
             when 'trigger' then case when not exists (
-                select from pg_catalog.pg_trigger as t where t.tgrelid = c.oid and t.tgname = r.object
+                select from pg_catalog.pg_trigger as t
+                where t.tgrelid = c.oid and t.tgname = r.object
             ) then 'absent' end
             when 'column' then (
                 select case
                     when pg_catalog.count(a.attname) = 0 then 'absent'
                     when pg_catalog.max(pg_catalog.format_type(a.atttypid, a.atttypmod))
                         <> pg_catalog.replace(r.expected, 'varchar', 'character varying')
-                        then pg_catalog.format('is %s and should be %s',
-                            pg_catalog.max(pg_catalog.format_type(a.atttypid, a.atttypmod)), r.expected)
+                        then pg_catalog.format(
+                            'is %s and should be %s',
+                            pg_catalog.max(pg_catalog.format_type(a.atttypid, a.atttypmod)),
+                            r.expected
+                        )
                 end
                 from pg_catalog.pg_attribute as a
                 where a.attrelid = c.oid and a.attname = r.object and not a.attisdropped
@@ -47,7 +51,8 @@ begin
                     and i.indisunique >= r.is_unique
                     and (
                         select pg_catalog.array_agg(a.attname::text order by k.position)
-                        from pg_catalog.unnest(i.indkey::smallint[]) with ordinality as k (number, position)
+                        from pg_catalog.unnest(i.indkey::smallint[]) with ordinality
+                            as k (number, position)
                         join pg_catalog.pg_attribute as a
                             on a.attrelid = i.indrelid and a.attnum = k.number
                         where k.position <= case when r.is_unique then i.indnkeyatts
@@ -64,5 +69,5 @@ end
 $_missing$;
 
 comment on function tandem._missing(text) is
-'What a mapping needs in the user''s schema and does not find '
-'there, with the statement that makes it.';
+'What a mapping needs in the user''s schema and does not find there, '
+'with the statement that makes it.';

@@ -6,7 +6,9 @@ as $_require_prepared$
 declare
     v_missing text;
 begin
-    select pg_catalog.string_agg(pg_catalog.format('%s %s on %s (%s)', x.kind, x.object, x.relation, x.fault), '; ')
+    select pg_catalog.string_agg(
+        pg_catalog.format('%s %s on %s (%s)', x.kind, x.object, x.relation, x.fault), '; '
+    )
     into v_missing
     from tandem._missing(p_mapping) as x
     where x.kind <> 'index';

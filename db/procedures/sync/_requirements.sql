@@ -3,7 +3,9 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $_requirements$
 begin
-    return query execute pg_catalog.format('select r.* from %I.requirement() as r', 'tandem_' || p_mapping);
+    return query execute pg_catalog.format(
+        'select r.* from %I.requirement() as r', 'tandem_' || p_mapping
+    );
 end
 $_requirements$;
 

@@ -6,7 +6,9 @@ as $_shape$
     select pg_catalog.jsonb_object_agg(t.relation, t.columns)
     from (
         select r.relation, (
-            select pg_catalog.jsonb_object_agg(a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod))
+            select pg_catalog.jsonb_object_agg(
+                a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
+            )
             from pg_catalog.pg_attribute as a
             where a.attrelid = pg_catalog.to_regclass(r.relation) and a.attnum > 0
                 and not a.attisdropped

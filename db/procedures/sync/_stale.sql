@@ -26,5 +26,5 @@ as $_stale$
 $_stale$;
 
 comment on function tandem._stale(text) is
-'What changed in the tables of a mapping since prepare, or '
-'NULL: the mapping may need the new column.';
+'What changed in the tables of a mapping since prepare, or NULL: '
+'the mapping may need the new column.';

@@ -1,9 +1,11 @@
 create or replace function tandem._status()
 returns table (
     mapping text, phase text, phase_since timestamptz, flat_table text, flat_to_hierarchy text,
-    hierarchy_to_flat text, log text, flat_rows_estimate bigint, rejected_rows bigint, kept_rows bigint,
-    due_rows bigint, overdue_rows bigint, flat_to_hierarchy_calls bigint, flat_to_hierarchy_errors bigint,
-    flat_to_hierarchy_mean_ms numeric, hierarchy_to_flat_calls bigint, hierarchy_to_flat_errors bigint,
+    hierarchy_to_flat text, log text, flat_rows_estimate bigint, rejected_rows bigint,
+    kept_rows bigint, due_rows bigint, overdue_rows bigint,
+    flat_to_hierarchy_calls bigint, flat_to_hierarchy_errors bigint,
+    flat_to_hierarchy_mean_ms numeric,
+    hierarchy_to_flat_calls bigint, hierarchy_to_flat_errors bigint,
     hierarchy_to_flat_mean_ms numeric, last_rejection text, stale text, running text, next_step text
 )
 language plpgsql stable
@@ -43,8 +45,13 @@ begin
         from tandem.rejected_row as r
         where r.mapping = r_mapping.name and r.resolved_at is null;
         execute pg_catalog.format(
-            'select (select pg_catalog.count(*) from %1$I.kept), (select pg_catalog.count(*) from %1$I.due),
-                (select pg_catalog.count(*) from %1$I.due as d where d.effective <= pg_catalog.clock_timestamp())',
+            'select
+                (select pg_catalog.count(*) from %1$I.kept),
+                (select pg_catalog.count(*) from %1$I.due),
+                (
+                    select pg_catalog.count(*) from %1$I.due as d
+                    where d.effective <= pg_catalog.clock_timestamp()
+                )',
             'tandem_' || mapping
         ) into kept_rows, due_rows, overdue_rows;
         select c.calls, c.errors, c.mean_ms

@@ -13,8 +13,10 @@ begin
         select from pg_catalog.pg_settings as s
         where s.name = 'session_replication_role' and s.setting = 'replica'
     ) then
-        return query select 'warning', 'session_replication_role is replica', 'this session', 1::bigint,
-            null::text, 'The sync triggers do not fire in such sessions; drift shows what they missed.';
+        return query
+        select
+            'warning', 'session_replication_role is replica', 'this session', 1::bigint, null::text,
+            'The sync triggers do not fire in such sessions; drift shows what they missed.';
     end if;
     begin
         return query execute pg_catalog.format('select a.* from %I.analyze_data() as a', v_schema);

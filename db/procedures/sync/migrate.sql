@@ -25,11 +25,16 @@ begin
     perform tandem._require_phase(p_mapping, 'migrate', array['prepared', 'syncing', 'migrated']);
     perform tandem._check_key('p_from', p_from, (tandem._mapping_of(p_mapping)).key_type);
     perform tandem._check_key('p_to', p_to, (tandem._mapping_of(p_mapping)).key_type);
-    call tandem._run('migrate', p_mapping, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
-        'batch_rows', p_batch_rows, 'target_ms', p_target_ms, 'pause_ms', p_pause_ms,
-        'max_batches', p_max_batches, 'dry_run', p_dry_run, 'one_transaction', p_one_transaction,
-        'on_reject', p_on_reject, 'from', p_from, 'to', p_to
-    )));
+    call tandem._run(
+        'migrate', p_mapping,
+        pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+            'batch_rows', p_batch_rows, 'target_ms', p_target_ms, 'pause_ms', p_pause_ms,
+            'max_batches', p_max_batches, 'dry_run', p_dry_run,
+            'one_transaction', p_one_transaction,
+            'on_reject', p_on_reject, 'from', p_from, 'to', p_to
+        ))
+    );
+    set local search_path = pg_catalog, pg_temp;
     -- in one transaction, the caller's goes on after this
     perform pg_catalog.set_config('search_path', v_path, true);
     perform pg_catalog.set_config('lock_timeout', v_lock_timeout, true);

@@ -1,7 +1,8 @@
 create or replace function tandem.plan(p_mapping text, p_sample integer default null)
 returns table (
     step integer, verb text, statement text, relation text, lock_mode text, blocks text,
-    estimated_seconds numeric, wal_bytes bigint, disk_bytes bigint, undo text, run_by text, note text
+    estimated_seconds numeric, wal_bytes bigint, disk_bytes bigint, undo text, run_by text,
+    note text
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -25,7 +26,9 @@ begin
         v_rows := v_bytes / 120;  -- never analysed
     end if;
     if p_sample is not null then
-        perform tandem._require_phase(p_mapping, 'plan with p_sample', array['prepared', 'syncing', 'migrated']);
+        perform tandem._require_phase(
+            p_mapping, 'plan with p_sample', array['prepared', 'syncing', 'migrated']
+        );
         execute pg_catalog.format('select s.* from %I.sample($1) as s', 'tandem_' || p_mapping)
         into r_sample using p_sample;
         if r_sample.rows_done > 0 then
@@ -40,13 +43,16 @@ begin
     step := 0;
     return query
     select
-        (pg_catalog.row_number() over (order by x.run_by <> 'procedure', x.ordinal))::integer, 'prepare',
+        (pg_catalog.row_number() over (order by x.run_by <> 'procedure', x.ordinal))::integer,
+        'prepare',
         case when x.run_by = 'procedure' then x.statement
             else pg_catalog.regexp_replace(x.statement, ' index ', ' index concurrently ') end,
         x.relation,
         case when x.run_by = 'procedure' then x.lock_mode else 'SHARE UPDATE EXCLUSIVE' end,
-        case when x.run_by = 'procedure' then x.blocks else 'nobody; waits for older transactions' end,
-        case when x.kind = 'index' then pg_catalog.round(0.01 + v_rows * 0.0000006 + v_bytes / 500e6, 2)
+        case when x.run_by = 'procedure' then x.blocks
+            else 'nobody; waits for older transactions' end,
+        case when x.kind = 'index'
+            then pg_catalog.round(0.01 + v_rows * 0.0000006 + v_bytes / 500e6, 2)
             else 0.01 end,
         case when x.kind = 'index' then (v_rows * 8)::bigint else 8192 end,
         case when x.kind = 'index' then (v_rows * 8)::bigint else 8192 end,

@@ -9,7 +9,8 @@ begin
     perform tandem._check_argument('p_extra', p_extra, array['keep', 'delete']);
     perform tandem._require_phase(p_mapping, 'repair', array['syncing', 'migrated']);
     call tandem._run('repair', p_mapping, pg_catalog.jsonb_build_object(
-        'authority', p_authority, 'extra', p_extra, 'dry_run', coalesce(p_dry_run, true), 'on_reject', 'continue'
+        'authority', p_authority, 'extra', p_extra, 'dry_run', coalesce(p_dry_run, true),
+        'on_reject', 'continue'
     ));
 end
 $repair$;

@@ -17,22 +17,28 @@ begin
             hint = 'Nothing was done.';
     end if;
     update tandem.mapping as m
-    set flat_to_hierarchy = case p_direction when 'flat_to_hierarchy' then p_enabled else m.flat_to_hierarchy end,
-        hierarchy_to_flat = case p_direction when 'hierarchy_to_flat' then p_enabled else m.hierarchy_to_flat end
+    set flat_to_hierarchy = case p_direction when 'flat_to_hierarchy' then p_enabled
+            else m.flat_to_hierarchy end,
+        hierarchy_to_flat = case p_direction when 'hierarchy_to_flat' then p_enabled
+            else m.hierarchy_to_flat end
     where m.name = p_mapping;
     if p_direction = 'log' then
         perform tandem._require_prepared(p_mapping);
     elsif v_phase not in ('syncing', 'migrated') then
         raise notice 'noted: % % when tandem.migrate(%) begins', p_direction,
-            case when p_enabled then 'is switched on' else 'stays off' end, pg_catalog.quote_literal(p_mapping);
+            case when p_enabled then 'is switched on' else 'stays off' end,
+            pg_catalog.quote_literal(p_mapping);
         return;
     end if;
-    -- Waits until older writers have ended; gives way and tries again,
-    -- so that nobody queues behind.
+    -- Waits until older writers have ended; gives way and tries again, so that nobody queues
+    -- behind it.
     for v_try in 1 .. 60 loop
         begin
-            perform pg_catalog.set_config('lock_timeout', tandem._setting_of('batch_lock_timeout') || 'ms', true);
-            execute pg_catalog.format('select %I.switch_all($1, $2)', v_schema) using p_direction, p_enabled;
+            perform pg_catalog.set_config(
+                'lock_timeout', tandem._setting_of('batch_lock_timeout') || 'ms', true
+            );
+            execute pg_catalog.format('select %I.switch_all($1, $2)', v_schema)
+            using p_direction, p_enabled;
             exit;
         exception when lock_not_available or deadlock_detected then
             if v_try = 60 then
@@ -42,7 +48,8 @@ begin
         perform pg_catalog.pg_sleep(0.05 + 0.2 * pg_catalog.random());
     end loop;
     if p_enabled and p_direction <> 'log' then
-        raise notice 'rows written while it was off are not synced: SELECT tandem.drift_count(%), then CALL tandem.repair',
+        raise notice 'rows written while it was off are not synced: '
+            'SELECT tandem.drift_count(%), then CALL tandem.repair',
             pg_catalog.quote_literal(p_mapping);
     end if;
 end

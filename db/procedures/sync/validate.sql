@@ -5,7 +5,9 @@ set search_path = pg_catalog, pg_temp
 as $validate$
 begin
     perform tandem._require_phase(p_mapping, 'validate', array['prepared', 'syncing', 'migrated']);
-    return query execute pg_catalog.format('select v.* from %I.validate() as v', 'tandem_' || p_mapping);
+    return query execute pg_catalog.format(
+        'select v.* from %I.validate() as v', 'tandem_' || p_mapping
+    );
 end
 $validate$;
 

@@ -42,7 +42,9 @@ create table tandem.phase_step (
     constraint phase_step_from_check check (
         from_phase in ('deployed', 'prepared', 'syncing', 'migrated')
     ),
-    constraint phase_step_to_check check (to_phase in ('deployed', 'prepared', 'syncing', 'migrated'))
+    constraint phase_step_to_check check (
+        to_phase in ('deployed', 'prepared', 'syncing', 'migrated')
+    )
 );
 
 comment on table tandem.phase_step is 'The legal steps between the phases of a mapping.';
@@ -193,7 +195,8 @@ insert into tandem.setting (name, value, unit, description) values
     'is the victim and not an application'),
 ('max_transaction_age', '0', 'seconds',
     'a run waits while another transaction is older than this; 0: does not look'),
-('max_replica_lag', '0', 'bytes', 'a run waits while a replica is behind by more; 0: does not look'),
+('max_replica_lag', '0', 'bytes',
+    'a run waits while a replica is behind by more; 0: does not look'),
 ('index_build_rows', '200000', 'rows',
     'prepare builds indexes itself, blocking writers, on tables up to this size; above it they are '
     'built CONCURRENTLY by the tool or by hand'),
