@@ -64,8 +64,10 @@ begin
             where n.nspname = v_schema and c.relkind = 'r'
                 and c.relname = case v_schema when 'tandem' then 'schema_change' else 'kept' end
         ) then
-            raise exception 'schema % is there already, and it is not pgtandem''s of %', v_schema, current_user
-            using errcode = 'TD014', detail = format('It belongs to %s. Nothing was changed.', v_owner),
+            raise exception 'schema % is there already, and it is not pgtandem''s of %',
+                v_schema, current_user
+            using errcode = 'TD014',
+                detail = format('It belongs to %s. Nothing was changed.', v_owner),
                 hint = 'Deploy as the owner of pgtandem''s schemas, or rename that schema.';
         end if;
         v_ours := v_ours or v_schema = 'tandem';
@@ -77,17 +79,21 @@ begin
         -- leading numbers only: 0.2.0rc1 counts as 0.2.0
         if string_to_array(substring(v_installed from '^[0-9]+(?:\.[0-9]+)*'), '.')::integer[]
             > string_to_array(substring({version} from '^[0-9]+(?:\.[0-9]+)*'), '.')::integer[] then
-            raise exception 'this database has pgtandem %, which is newer than %', v_installed, {version}
+            raise exception 'this database has pgtandem %, which is newer than %',
+                v_installed, {version}
             using errcode = 'TD015', detail = 'Nothing was changed.',
                 hint = 'Deploy that version or a later one.';
         end if;
         if exists (
             select from pg_locks as l
             where l.locktype = 'advisory' and l.classid = 1952542836 and l.objid <> 0
-                and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+                and l.database = (
+                    select d.oid from pg_database as d where d.datname = current_database()
+                )
         ) then
             raise exception 'a run of pgtandem is under way'
-            using errcode = 'TD013', detail = 'See select * from tandem.progress where running_now;',
+            using errcode = 'TD013',
+                detail = 'See select * from tandem.progress where running_now;',
                 hint = 'Wait for it, or cancel it: it goes on afterwards where it stopped.';
         end if;
     end if;
@@ -160,7 +166,10 @@ begin
         raise exception 'mapping % is in phase % and cannot be changed', {name}, v_phase
         using errcode = 'TD005',
             detail = 'Its tables, columns or keys are not those that are deployed here.',
-            hint = format('Deploy the mapping that is here, or roll back first: CALL tandem.rollback(%L);', {name});
+            hint = format(
+                'Deploy the mapping that is here, or roll back first: CALL tandem.rollback(%L);',
+                {name}
+            );
     end if;
     if exists (
         select from tandem.mapping as m
@@ -176,7 +185,8 @@ insert into tandem.mapping as m (
     name, schema_name, flat_table, key_type, definition, source, source_hash, hash, version
 )
 values (
-    {name}, {schema_name}, {flat_table}, {key_type}, {definition}, {source}, {source_hash}, {hash}, {version}
+    {name}, {schema_name}, {flat_table}, {key_type}, {definition}, {source}, {source_hash}, {hash},
+    {version}
 )
 on conflict (name) do update
 set schema_name = excluded.schema_name, flat_table = excluded.flat_table,
@@ -305,5 +315,11 @@ def write_bundle(mappings: Sequence[Mapping], path: Path) -> tuple[Path, Path]:
 
 def mapping_identity(mapping: Mapping) -> tuple[object, ...]:
     """What may not change while a mapping is in use: all but its comments and its policies."""
-    return (mapping.name, mapping.schema, mapping.flat, mapping.levels, mapping.leaf,
-            mapping.satellites)
+    return (
+        mapping.name,
+        mapping.schema,
+        mapping.flat,
+        mapping.levels,
+        mapping.leaf,
+        mapping.satellites,
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgtandem.errors import UsageError
-from pgtandem.sqltext import STRING_TYPES, check_identifier, ident, relation, split_type
+from pgtandem.sqltext import STRING_TYPES, check_identifier, relation, split_type
 
 MISSING_POLICIES = ("reject", "default")
 REJECT_POLICIES = ("keep", "raise")
@@ -169,8 +169,11 @@ class Mapping:
                 "filled": [*links, *(pair.hier for pair in level.pairs)],
             }
         for satellite in self.satellites:
-            links = {satellite.id: "uuid", satellite.parent: "uuid",
-                     satellite.effective: "timestamptz"}
+            links = {
+                satellite.id: "uuid",
+                satellite.parent: "uuid",
+                satellite.effective: "timestamptz",
+            }
             where = [name for name, _ in satellite.where]
             tables[relation(satellite.table, self.schema)] = {
                 "columns": links | dict(satellite.types),
@@ -191,14 +194,6 @@ class Mapping:
     def hierarchy_tables(self) -> tuple[str, ...]:
         """All tables but the flat one."""
         return (*(level.table for level in self.chain), *(one.table for one in self.satellites))
-
-    @property
-    def path(self) -> str:
-        """The search path of rendered routines, which triggers of the application inherit.
-
-        Schemas in between are the user's choice: whoever may create objects there could shadow an
-        operator, and run code as the owner of these routines."""
-        return ", ".join(["pg_catalog", *(ident(name) for name in self.search_path), "pg_temp"])
 
     @property
     def bottom(self) -> Level:
@@ -301,9 +296,8 @@ class _Section:
         """Refuse keys that nobody asked for: a typing error must not be silent."""
         unknown = sorted(set(self.data) - self.known)
         if unknown:
-            raise MappingError(
-                f"{self.where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(self.known))}"
-            )
+            known = ", ".join(sorted(self.known))
+            raise MappingError(f"{self.where}: unknown key {unknown[0]!r}; known are {known}")
 
 
 def load_mapping(path: Path) -> Mapping:
@@ -329,8 +323,12 @@ def parse_mapping(source: str, where: str = "mapping") -> Mapping:
         raise MappingError(f"{where}: not valid TOML: {error}") from None
     root = _Section(where, data)
     name = root.name("name")
-    if not (name.isascii() and name.replace("_", "a").isalnum() and name[0].isalpha()
-            and name == name.lower()):
+    if not (
+        name.isascii()
+        and name.replace("_", "a").isalnum()
+        and name[0].isalpha()
+        and name == name.lower()
+    ):
         raise MappingError(f"{where}: name {name!r} may have lower-case letters, digits and _ only")
     if len(name) > 40:
         raise MappingError(f"{where}: name {name!r} is longer than 40 characters")
@@ -362,8 +360,18 @@ def parse_mapping(source: str, where: str = "mapping") -> Mapping:
     operations.finish()
     root.finish()
     mapping = Mapping(
-        name, schema, flat, levels, leaf, satellites, reject, skip_echo, wanted,
-        status_column, search_path, source
+        name,
+        schema,
+        flat,
+        levels,
+        leaf,
+        satellites,
+        reject,
+        skip_echo,
+        wanted,
+        status_column,
+        search_path,
+        source,
     )
     _check_whole(mapping, where)
     return mapping
@@ -405,7 +413,9 @@ def _flat(section: _Section) -> tuple[Flat, dict[str, str]]:
 
 
 def _pairs(
-    section: _Section, flat_types: MappingType[str, str], types: MappingType[str, str],
+    section: _Section,
+    flat_types: MappingType[str, str],
+    types: MappingType[str, str],
     key: tuple[str, ...],
 ) -> tuple[Pair, ...]:
     missing = section._take("missing", dict, False) or {}
@@ -430,12 +440,10 @@ def _pairs(
         elif hier in key:
             raise MappingError(
                 f"{section.where}: {flat!r} is part of a key; say in missing.{flat} what happens "
-                "to a row without it: { policy = \"reject\" } or { policy = \"default\", value = …}"
+                'to a row without it: { policy = "reject" } or { policy = "default", value = …}'
             )
         if policy == "default" and split_type(flat_types[flat])[0] not in STRING_TYPES:
-            raise MappingError(
-                f"{section.where}: missing.{flat}: a default needs a text column"
-            )
+            raise MappingError(f"{section.where}: missing.{flat}: a default needs a text column")
         pairs.append(Pair(flat, hier, flat_types[flat], types[hier], policy, default, hier in key))
     return tuple(pairs)
 
@@ -499,10 +507,21 @@ def _check_whole(mapping: Mapping, where: str) -> None:
     if parents[0] is not None or None in parents[1:]:
         raise MappingError(f"{where}: the first level has no parent, each other level needs one")
     for label, names in (
-        ("name", [*(level.name for level in mapping.chain),
-                  *(satellite.name for satellite in mapping.satellites)]),
-        ("table", [mapping.flat.table, *(level.table for level in mapping.chain),
-                   *(satellite.table for satellite in mapping.satellites)]),
+        (
+            "name",
+            [
+                *(level.name for level in mapping.chain),
+                *(satellite.name for satellite in mapping.satellites),
+            ],
+        ),
+        (
+            "table",
+            [
+                mapping.flat.table,
+                *(level.table for level in mapping.chain),
+                *(satellite.table for satellite in mapping.satellites),
+            ],
+        ),
         ("mapped flat column", [pair.flat for pair in mapping.pairs]),
         ("sync column", [mapping.flat.status, *(level.sync for level in mapping.chain)]),
     ):

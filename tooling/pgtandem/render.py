@@ -5,6 +5,7 @@ is safe by construction: it quotes what it is given, or builds an expression fro
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jinja2
@@ -24,6 +25,7 @@ from pgtandem.sqltext import (
     param,
     relation,
     split_type,
+    tag,
 )
 
 MAX_KEY_BYTES = 2600
@@ -48,9 +50,18 @@ def base_type(name: str) -> str:
 
 
 def sql_type(name: str) -> str:
-    """A checked type name as it is written in SQL."""
+    """A checked type name as it is written in SQL, such as ``numeric(14, 2)``."""
     split_type(name)
-    return name
+    return name.replace(",", ", ")
+
+
+def search_path(schemas: Sequence[str]) -> str:
+    """The search path of rendered routines, which triggers of the application inherit.
+
+    Schemas in between are the user's choice: whoever may create objects there could shadow an
+    operator, and run code as the owner of these routines.
+    """
+    return ", ".join(["pg_catalog", *(ident(schema) for schema in schemas), "pg_temp"])
 
 
 def uncut(name: str) -> str:
@@ -188,7 +199,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - SQL, quoted by the filters below
+        autoescape=False,  # SQL, quoted by the filters below
     )
     env.filters.update(SAFE_FILTERS)
     env.globals.update(fault_tests=fault_tests, unfit_tests=unfit_tests, object_name=object_name)
@@ -213,6 +224,8 @@ SAFE_FILTERS = {
     "in_text": in_text,
     "in_format": in_format,
     "param": param,
+    "path": search_path,
+    "tag": tag,
     "trusted": str,  # SQL that a filter or fault_tests built; never a name or a value
 }
 
@@ -235,4 +248,3 @@ def _tidy(text: str) -> str:
         if line or (lines and lines[-1]):
             lines.append(line)
     return "\n".join(lines).strip("\n") + "\n"
-

@@ -11,6 +11,7 @@ import unicodedata
 MAX_IDENTIFIER_BYTES = 63
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
+_TAG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _DOLLAR_TAG = re.compile(r"\$\w*\$")
 _TYPE = re.compile(
     r"(?P<name>[a-z_][a-z0-9_]*(?: [a-z]+)*(?:\.[a-z_][a-z0-9_]*)?)"
@@ -112,8 +113,9 @@ _SYNONYMS = {
 
 STRING_TYPES = frozenset({"text", "varchar", "char", "citext"})
 # No `=` operator, or one that does not mean "the same value".
-WITHOUT_EQUALITY = frozenset({"json", "xml", "point", "line", "lseg", "box", "path", "polygon",
-                              "circle"})
+WITHOUT_EQUALITY = frozenset(
+    {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
+)
 
 
 def object_name(*parts: str) -> str:
@@ -128,11 +130,16 @@ def object_name(*parts: str) -> str:
 
 def dollar(text: str) -> str:
     """Quote SQL text as a dollar-quoted constant whose tag does not occur in it."""
-    tag, number = "$ddl$", 0
-    while tag in text:
+    quote, number = "$ddl$", 0
+    while quote in text:
         number += 1
-        tag = f"$ddl{number}$"
-    return f"{tag}{text}{tag}"
+        quote = f"$ddl{number}$"
+    return f"{quote}{text}{quote}"
+
+
+def tag(name: str) -> str:
+    """The dollar quote around the body of a routine: its name, if that can be a tag."""
+    return f"${name}$" if _TAG.match(name) else "$body$"
 
 
 def in_text(name: str) -> str:

@@ -2,7 +2,7 @@
 -- Makes the flat row of a leaf that has none.
 create or replace function {{ S | ident }}._add_flat(p_leaf uuid) returns text
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_add_flat$
 declare
     v_now timestamptz;

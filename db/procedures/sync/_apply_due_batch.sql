@@ -2,7 +2,7 @@
 create or replace function {{ S | ident }}._apply_due_batch(p_run bigint, p_rows integer)
 returns tandem.step_result
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_apply_due_batch$
 declare
     r_due record;

@@ -2,7 +2,7 @@
 -- Whether the two sides of one leaf differ in a mapped column. A rejected row is known to.
 create or replace function {{ S | ident }}._differs(p_leaf uuid) returns boolean
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_differs$
 declare
     v_now timestamptz := pg_catalog.clock_timestamp();

@@ -3,7 +3,7 @@
 create or replace function {{ S | ident }}._drop_orphans(p_run bigint, p_rows integer)
 returns tandem.step_result
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_drop_orphans$
 declare
     v_count bigint := 0;

@@ -2,7 +2,7 @@
 -- and their rows stay.
 create or replace function {{ S | ident }}._drop_requirements() returns void
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_drop_requirements$
 declare
     v_statement text;

@@ -1,7 +1,7 @@
 -- Whether the application has BEFORE triggers of its own on a table that a batch writes.
 create or replace function {{ S | ident }}._has_own_triggers() returns boolean
 language sql stable
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_has_own_triggers$
     select exists (
         select

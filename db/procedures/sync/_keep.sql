@@ -1,7 +1,7 @@
 -- Deletes a leaf with its dated rows, after keeping what the flat table cannot hold.
 create or replace function {{ S | ident }}._keep(p_leaf uuid, p_key text, p_reason text) returns boolean
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_keep$
 declare
     v_satellites jsonb := '{}';

@@ -1,7 +1,7 @@
 -- Rollback with p_hierarchy remove: takes the upper levels out, bottom up, and keeps their rows.
 create or replace function {{ S | ident }}._keep_levels(p_rows integer) returns bigint
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_keep_levels$
 declare
     v_count bigint;
@@ -41,7 +41,7 @@ comment on function {{ S | ident }}._keep_levels(integer) is
 -- The way forward again: the upper levels come back, top down.
 create or replace function {{ S | ident }}._restore_levels(p_rows integer) returns bigint
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_restore_levels$
 declare
     v_count bigint;

@@ -2,7 +2,7 @@
 -- true until the end of the transaction. Top down, as everyone does; the leaf itself comes last.
 create or replace function {{ S | ident }}._lock_chain(p_leaf uuid) returns boolean
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_lock_chain$
 declare
 {% for level in m.levels %}

@@ -13,7 +13,7 @@ create or replace function {{ S | ident }}._place(
 {% endfor %}
 )
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_place$
 begin
 {% for level in m.levels %}
@@ -55,7 +55,7 @@ comment on function {{ S | ident }}._place(
 
 create or replace function {{ S | ident }}._cannot_place(p_table text) returns void
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_cannot_place$
 begin
     raise exception 'a row of % can be neither found nor created', p_table

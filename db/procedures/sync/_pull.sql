@@ -5,7 +5,7 @@ create or replace function {{ S | ident }}._pull(
     p_leaf uuid, p_depth integer default 0, p_satellites boolean default true
 ) returns text
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_pull$
 declare
     v_now timestamptz;

@@ -5,7 +5,7 @@
 -- read, is read after it.
 create or replace function {{ S | ident }}.{{ name | ident }}(p_leaf uuid) returns boolean
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as ${{ name | trusted }}$
 declare
     v_now timestamptz;

@@ -5,7 +5,7 @@ create or replace function {{ S | ident }}._push(
     p_key {{ m.flat.key_type | sqltype }}, p_run bigint default null, p_depth integer default 0
 ) returns text
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_push$
 declare
     v_fault text;

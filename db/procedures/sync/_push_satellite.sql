@@ -4,7 +4,7 @@
 -- leaf's row lock puts writers of both sides in a line; what is read, is read after it.
 create or replace function {{ S | ident }}.{{ name | ident }}(p_leaf uuid) returns boolean
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as ${{ name | trusted }}$
 declare
     v_now timestamptz;

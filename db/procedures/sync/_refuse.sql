@@ -1,7 +1,7 @@
 -- The mapping's policy for a flat row that cannot be moved.
 create or replace function {{ S | ident }}._refuse(p_fault text, p_key text) returns void
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_refuse$
 begin
 {% if m.reject == 'raise' %}

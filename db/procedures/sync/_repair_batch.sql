@@ -2,7 +2,7 @@
 create or replace function {{ S | ident }}._repair_batch(p_run bigint, p_rows integer, p_failure jsonb)
 returns tandem.step_result
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off

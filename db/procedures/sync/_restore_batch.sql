@@ -3,7 +3,7 @@
 create or replace function {{ S | ident }}._restore_batch(p_run bigint, p_rows integer)
 returns tandem.step_result
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_restore_batch$
 declare
     r_result tandem.step_result;

@@ -2,7 +2,7 @@
 -- trigger of the application stored something else, what the flat row says.
 create or replace function {{ S | ident }}._settle(p_leaf uuid) returns void
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_settle$
 begin
 {% for satellite in m.satellites %}

@@ -1,7 +1,7 @@
 -- A trigger or rule of the application swallowed a write of the sync, or fights it: no silent drift.
 create or replace function {{ S | ident }}._suppressed(p_table text, p_key text) returns void
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_suppressed$
 begin
     raise exception 'row % of % cannot be kept in step', p_key, p_table

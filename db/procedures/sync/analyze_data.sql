@@ -5,7 +5,7 @@ returns table (
 )
 language plpgsql stable
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $analyze_data$
 begin
     if pg_catalog.to_regclass({{ m.flat.table | relation(m.schema) | literal }}) is null then

@@ -7,7 +7,7 @@ returns table (
 )
 language plpgsql stable
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $drift$
 declare
     v_now timestamptz := pg_catalog.clock_timestamp();

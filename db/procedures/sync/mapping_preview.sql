@@ -5,7 +5,7 @@ returns table (
 )
 language plpgsql stable
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $preview$
 begin
     perform tandem._check_key('p_key', p_key, {{ m.flat.key_type | literal }});

@@ -3,7 +3,7 @@ create or replace function {{ S | ident }}.validate()
 returns table (check_name text, passed boolean, expected text, actual text, detail text)
 language plpgsql stable
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $validate$
 begin
     return query

@@ -4,7 +4,7 @@ create or replace function {{ S | ident }}.migrate_step(p_run bigint, p_rows int
 returns tandem.step_result
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $migrate_step$
 declare
     v_stage text;

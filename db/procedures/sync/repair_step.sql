@@ -3,7 +3,7 @@ create or replace function {{ S | ident }}.repair_step(p_run bigint, p_rows inte
 returns tandem.step_result
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $repair_step$
 declare
     r_result tandem.step_result;

@@ -3,7 +3,7 @@ create or replace function {{ S | ident }}.retry_rejected_step(p_run bigint, p_r
 returns tandem.step_result
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $retry_rejected_step$
 declare
     r_result tandem.step_result;

@@ -3,7 +3,7 @@ create or replace function {{ S | ident }}.rollback_step(p_run bigint, p_rows in
 returns tandem.step_result
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $rollback_step$
 declare
     r_result tandem.step_result;

@@ -4,7 +4,7 @@ create or replace function {{ S | ident }}.sample(
 )
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $sample$
 declare
     v_run bigint;

@@ -4,7 +4,7 @@ create or replace function {{ S | ident }}.switch(p_relation text, p_direction t
 returns void
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $switch$
 declare
     v_statement text := {{ S | ident }}.switch_statement(p_relation, p_direction, p_enabled);
@@ -20,7 +20,7 @@ create or replace function {{ S | ident }}.switch_statement(
 ) returns text
 language sql stable
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $switch_statement$
     select 'alter table ' || p_relation || pg_catalog.string_agg(pg_catalog.format(
         ' %s trigger %I', case when p_enabled then 'enable' else 'disable' end, t.trigger_name
@@ -35,7 +35,7 @@ comment on function {{ S | ident }}.switch_statement(text, text, boolean) is
 create or replace function {{ S | ident }}.switch_all(p_direction text, p_enabled boolean) returns void
 language sql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $switch_all$
     select {{ S | ident }}.switch(t.relation, p_direction, p_enabled)
     from (

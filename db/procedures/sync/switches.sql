@@ -3,7 +3,7 @@ create or replace function {{ S | ident }}.switches()
 returns table (relation text, direction text, trigger_name text, enabled boolean)
 language sql stable
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $switches$
     select
         r.relation,

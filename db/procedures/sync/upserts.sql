@@ -10,8 +10,8 @@ create or replace function {{ S | ident }}.{{ name | ident }}(
 ) returns uuid
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
-as ${{ name | trusted }}$
+set search_path = {{ m.search_path | path }}
+as {{ name | tag }}
 begin
 {% for level in m.levels %}
 {% for pair, parameter in level.key_params %}
@@ -33,7 +33,7 @@ begin
             {%- for level in m.levels %}{% for pair, parameter in level.key_params %}{{ parameter | trusted }}, {% endfor %}{% endfor %}'{}') as p
     );
 end
-${{ name | trusted }}$;
+{{ name | tag }};
 
 comment on function {{ S | ident }}.{{ name | ident }} is
 'Upsert: the id of a {{ m.bottom.name | in_text }}, found or created with all its parents by natural key. Writers may call it.';
@@ -52,8 +52,8 @@ create or replace function {{ S | ident }}.{{ name | ident }}(
 ) returns uuid
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
-as ${{ name | trusted }}$
+set search_path = {{ m.search_path | path }}
+as {{ name | tag }}
 declare
     v_leaf uuid;
     v_count bigint := 0;
@@ -106,7 +106,7 @@ begin
     returning {{ m.leaf.id | column(m.leaf.name) }} into v_leaf;
     return v_leaf;
 end
-${{ name | trusted }}$;
+{{ name | tag }};
 
 comment on function {{ S | ident }}.{{ name | ident }} is
 'Upsert: the id of a {{ m.leaf.name | in_text }}, matched by {{ m.leaf.id | param | in_text }}{% for match in m.leaf.match %}, else by {{ match | param | in_text }}{% endfor %}, else inserted. '
@@ -125,8 +125,8 @@ create or replace function {{ S | ident }}.{{ name | ident }}(
 ) returns uuid
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
-as ${{ name | trusted }}$
+set search_path = {{ m.search_path | path }}
+as {{ name | tag }}
 begin
     update {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     set {% for column_name, type in m.leaf.types %}{{ column_name | ident }} = coalesce({{ column_name | param }}, {{ column_name | column(m.leaf.name) }}){{ ',
@@ -139,7 +139,7 @@ begin
     end if;
     return {{ m.leaf.id | param }};
 end
-${{ name | trusted }}$;
+{{ name | tag }};
 
 comment on function {{ S | ident }}.{{ name | ident }} is
 'Upsert: changes a {{ m.leaf.name | in_text }}; arguments left NULL do not change what is there. The flat row follows. Writers may call it.';
@@ -153,8 +153,8 @@ create or replace function {{ S | ident }}.{{ name | ident }}(
 ) returns uuid
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
-as ${{ name | trusted }}$
+set search_path = {{ m.search_path | path }}
+as {{ name | tag }}
 begin
     update {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     set {{ m.status_column | ident }} = p_status
@@ -165,7 +165,7 @@ begin
     end if;
     return {{ m.leaf.id | param }};
 end
-${{ name | trusted }}$;
+{{ name | tag }};
 
 comment on function {{ S | ident }}.{{ name | ident }} is
 'Upsert: sets the status of a {{ m.leaf.name | in_text }}, NULL included. The flat row follows. Writers may call it.';
@@ -184,8 +184,8 @@ create or replace function {{ S | ident }}.{{ name | ident }}(
 ) returns uuid
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
-as ${{ name | trusted }}$
+set search_path = {{ m.search_path | path }}
+as {{ name | tag }}
 declare
     v_id uuid;
 begin
@@ -222,7 +222,7 @@ begin
     returning {{ satellite.id | column('s') }} into v_id;
     return v_id;
 end
-${{ name | trusted }}$;
+{{ name | tag }};
 
 comment on function {{ S | ident }}.{{ name | ident }} is
 'Upsert: a dated row of a {{ m.leaf.name | in_text }}: changed where one has this very time, else added (now, where no time is given). The flat row follows. Writers may call it.';

@@ -24,7 +24,7 @@
 -- CREATE INDEX CONCURRENTLY.
 create or replace function {{ S | ident }}.requirement() returns setof tandem.requirement
 language sql stable
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $requirement$
     with tables (relation, statement) as (
         values

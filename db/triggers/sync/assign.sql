@@ -9,7 +9,7 @@ execute function {{ S | ident }}.assign()
 create or replace function {{ S | ident }}.assign() returns trigger
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $assign$
 declare
     v_fault text := {{ S | ident }}._fault(

@@ -8,7 +8,7 @@ execute function {{ S | ident }}.flat_delete()
 create or replace function {{ S | ident }}.flat_delete() returns trigger
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $flat_delete$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();

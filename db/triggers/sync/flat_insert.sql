@@ -9,7 +9,7 @@ execute function {{ S | ident }}.flat_insert()
 create or replace function {{ S | ident }}.flat_insert() returns trigger
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $flat_insert$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();

@@ -6,7 +6,7 @@ for each statement execute function {{ S | ident }}.flat_truncate()
 create or replace function {{ S | ident }}.flat_truncate() returns trigger
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $flat_truncate$
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');

@@ -14,7 +14,7 @@ execute function {{ S | ident }}.guard()
 create or replace function {{ S | ident }}.guard() returns trigger
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $guard$
 begin
     {{ m.flat.status | column('new') }} := {{ m.flat.status | column('old') }};

@@ -5,7 +5,7 @@ for each statement execute function {{ S | ident }}.hierarchy_truncate()
 create or replace function {{ S | ident }}.hierarchy_truncate() returns trigger
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $hierarchy_truncate$
 begin
     raise exception '% cannot be truncated while it is kept in step', tg_table_name

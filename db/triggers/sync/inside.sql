@@ -1,7 +1,7 @@
 create or replace function {{ S | ident }}.inside() returns trigger
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $inside$
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');

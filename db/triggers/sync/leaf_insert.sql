@@ -8,7 +8,7 @@ execute function {{ S | ident }}.leaf_insert()
 create or replace function {{ S | ident }}.leaf_insert() returns trigger
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $leaf_insert$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();

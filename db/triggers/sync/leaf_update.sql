@@ -14,7 +14,7 @@ execute function {{ S | ident }}.leaf_update()
 create or replace function {{ S | ident }}.leaf_update() returns trigger
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $leaf_update$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();

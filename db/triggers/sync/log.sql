@@ -6,7 +6,7 @@ for each row execute function {{ S | ident }}.log()
 create or replace function {{ S | ident }}.log() returns trigger
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $log$
 declare
     v_row jsonb := case when tg_op = 'DELETE' then pg_catalog.to_jsonb(old) else pg_catalog.to_jsonb(new) end;

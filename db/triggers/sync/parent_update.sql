@@ -20,7 +20,7 @@ execute function {{ S | ident }}.{{ (level.name ~ '_update') | ident }}()
 create or replace function {{ S | ident }}.{{ name | ident }}() returns trigger
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as ${{ name | trusted }}$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();

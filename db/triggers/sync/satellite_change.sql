@@ -29,7 +29,7 @@ execute function {{ S | ident }}.{{ (satellite.name ~ '_change') | ident }}()
 create or replace function {{ S | ident }}.{{ name | ident }}() returns trigger
 language plpgsql
 security definer
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as ${{ name | trusted }}$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
@@ -70,7 +70,7 @@ comment on function {{ S | ident }}.{{ name | ident }}() is
 
 create or replace function {{ S | ident }}._settle_{{ satellite.name | trusted }}(p_leaf uuid) returns void
 language plpgsql
-set search_path = {{ m.path | trusted }}
+set search_path = {{ m.search_path | path }}
 as $_settle_{{ satellite.name | trusted }}$
 begin
     perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);
