@@ -188,7 +188,9 @@ def fault_tests(pair: Pair, value: str) -> list[tuple[str, str]]:
 
 def unfit_tests(pair: Pair, value: str) -> list[tuple[str, str]]:
     """What can be tested of a hierarchy's value before it is written to the flat table."""
-    return fault_tests(Pair(pair.hier, pair.flat, pair.hier_type, pair.flat_type), value)
+    # a blank value that the flat side would reject may not come in from the other side
+    missing = "reject" if pair.missing == "reject" else None
+    return fault_tests(Pair(pair.hier, pair.flat, pair.hier_type, pair.flat_type, missing), value)
 
 
 def environment() -> jinja2.Environment:

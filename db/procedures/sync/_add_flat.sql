@@ -13,8 +13,8 @@ begin
     if exists (
         select from {{ m.flat.table | relation(m.schema) }} as flat where {{ m.leaf.sync | column('flat') }} = p_leaf
     ) then
-        -- its own writer is at work
-        return 'unchanged';
+        -- its own writer may be at work, or the leaf was deleted and inserted in one statement
+        return {{ S | ident }}._pull(p_leaf, 0, 'columns');
     end if;
     v_now := pg_catalog.clock_timestamp();
     insert into {{ m.flat.table | relation(m.schema) }} (

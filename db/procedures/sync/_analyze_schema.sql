@@ -93,7 +93,7 @@ begin
         and (pg_catalog.to_regtype(w.type_name) is distinct from a.atttypid or w.said like '%(%')
     union all
     select
-        'blocker', 'a key is not unique', r.relation, 1,
+        'blocker', 'a key is not unique, or its uniqueness is deferrable', r.relation, 1,
         pg_catalog.array_to_string(r.key_columns, ', '),
         pg_catalog.format('create unique index concurrently on %s (%s);', r.relation, (
             select pg_catalog.string_agg(pg_catalog.quote_ident(k.name), ', ')
@@ -103,7 +103,7 @@ begin
     where not exists (
         select
         from pg_catalog.pg_index as i
-        where i.indrelid = r.oid and i.indisunique and i.indisvalid
+        where i.indrelid = r.oid and i.indisunique and i.indisvalid and i.indimmediate
             and i.indpred is null and i.indexprs is null
             and (
                 select pg_catalog.array_agg(a.attname::text order by a.attname)

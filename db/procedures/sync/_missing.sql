@@ -49,6 +49,7 @@ begin
                 from pg_catalog.pg_index as i
                 where i.indrelid = c.oid and i.indisvalid and i.indpred is null
                     and i.indisunique >= r.is_unique
+                    and (i.indimmediate or not r.is_unique)
                     and (
                         select pg_catalog.array_agg(a.attname::text order by k.position)
                         from pg_catalog.unnest(i.indkey::smallint[]) with ordinality

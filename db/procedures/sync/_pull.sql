@@ -1,8 +1,9 @@
 {% from 'procedures/sync/macros.jinja' import chain_join, in_force, satellite_differs with context %}
--- Hierarchy to flat for one whole leaf: writes the columns that differ, and no others, those of
--- dated rows where wanted. Returns what happened.
+-- Hierarchy to flat for one whole leaf: writes the columns that differ, and no others. p_what: all;
+-- columns, without those of dated rows (the flat row's writer may be at work on them); or levels, only
+-- those of levels that the leaf was moved to. Returns what happened.
 create or replace function {{ S | ident }}._pull(
-    p_leaf uuid, p_depth integer default 0, p_satellites boolean default true
+    p_leaf uuid, p_depth integer default 0, p_what text default 'all'
 ) returns text
 language plpgsql
 set search_path = {{ m.search_path | path }}
@@ -22,16 +23,17 @@ begin
         {{ level.sync | ident }} = {{ level.id | column(level.name) }},
 {% for pair in level.pairs %}
         {{ pair.flat | ident }} = case when {{ pair | differs('flat', level.name) }}
+            and (p_what <> 'levels' or {{ level.sync | column('flat') }} is distinct from {{ level.id | column(level.name) }})
             then {{ pair | get(level.name) }} else {{ pair.flat | column('flat') }} end,
 {% endfor %}
 {% endfor %}
 {% for pair in m.leaf.pairs %}
-        {{ pair.flat | ident }} = case when {{ pair | differs('flat', m.leaf.name) }}
+        {{ pair.flat | ident }} = case when p_what <> 'levels' and {{ pair | differs('flat', m.leaf.name) }}
             then {{ pair | get(m.leaf.name) }} else {{ pair.flat | column('flat') }} end,
 {% endfor %}
 {% for satellite in m.satellites %}
 {% for pair in satellite.pairs %}
-        {{ pair.flat | ident }} = case when p_satellites and {{ pair | differs('flat', satellite.name) }}
+        {{ pair.flat | ident }} = case when p_what = 'all' and {{ pair | differs('flat', satellite.name) }}
 {%- if pair.hier != satellite.lead %}
  and {{ satellite.lead | column(satellite.name) }} is not null
 {%- endif %}
@@ -54,14 +56,14 @@ begin
 {% for level in m.levels %}
             {{ level.sync | column('flat') }} is distinct from {{ level.id | column(level.name) }} or
 {% for pair in level.pairs %}
-            {{ pair | differs('flat', level.name) }} or
+            p_what <> 'levels' and {{ pair | differs('flat', level.name) }} or
 {% endfor %}
 {% endfor %}
 {% for pair in m.leaf.pairs %}
-            {{ pair | differs('flat', m.leaf.name) }} or
+            p_what <> 'levels' and {{ pair | differs('flat', m.leaf.name) }} or
 {% endfor %}
 {% for satellite in m.satellites %}
-            p_satellites and {{ satellite_differs(satellite) | indent(12) | trusted }} or
+            p_what = 'all' and {{ satellite_differs(satellite) | indent(12) | trusted }} or
 {% endfor %}
             false
         )
@@ -72,7 +74,7 @@ begin
         ) then 'unchanged' else 'gone' end;
     end if;
     if {{ m.flat.status | column('r_flat') }} = 'rejected'
-        or (p_depth = 0 and p_satellites and {{ S | ident }}._differs(p_leaf)) then
+        or (p_depth = 0 and p_what = 'all' and {{ S | ident }}._differs(p_leaf)) then
         -- the row may be in order again; or
         -- a BEFORE trigger of the application stored something else: written back once
         perform {{ S | ident }}._push({{ m.flat.key | column('r_flat') }}, null, 1);
@@ -81,5 +83,5 @@ begin
 end
 $_pull$;
 
-comment on function {{ S | ident }}._pull(uuid, integer, boolean) is
+comment on function {{ S | ident }}._pull(uuid, integer, text) is
 'Makes the flat row say what its leaf and the chain above say. Returns written, unchanged or gone.';

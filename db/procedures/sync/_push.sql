@@ -120,6 +120,17 @@ begin
 {% endfor %}
         );
     v_written := v_written or found;
+{% if m.satellites %}
+    if exists (
+        select from {{ S | ident }}.due as due
+        where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp()
+    ) then
+        -- a scheduled value is not undone by a write that is not about it
+{% for satellite in m.satellites %}
+        perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(v_leaf);
+{% endfor %}
+    end if;
+{% endif %}
 {% for satellite in m.satellites %}
     v_written := {{ S | ident }}._push_{{ satellite.name | trusted }}(v_leaf) or v_written;
 {% endfor %}

@@ -31,6 +31,9 @@ begin
             v_done := 'rejected';
         elsif r_row.side = 'hierarchy' then
             v_done := {{ S | ident }}._add_flat(r_row.row_key::uuid);
+            if v_done <> 'gone' then
+                v_done := {{ S | ident }}._pull(r_row.row_key::uuid);
+            end if;
         else
             v_done := {{ S | ident }}._push(r_row.row_key::{{ m.flat.key_type | sqltype }}, p_run);
         end if;

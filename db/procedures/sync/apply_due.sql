@@ -4,7 +4,7 @@ as $apply_due$
 begin
     set local search_path = pg_catalog, pg_temp;
     perform tandem._require_phase(p_mapping, 'apply_due', array['syncing', 'migrated']);
-    call tandem._run('apply_due', p_mapping, '{"on_reject": "stop"}');
+    call tandem._run('apply_due', p_mapping, '{"on_reject": "continue"}');
 end
 $apply_due$;
 

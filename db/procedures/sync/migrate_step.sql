@@ -76,6 +76,7 @@ begin
         returning (i.result).* into r_result;
         return r_result;
     end if;
+    perform {{ S | ident }}._note_due();
     -- check: notes of rejected rows that were deleted while nothing was synced
     perform tandem._resolve(r.mapping, r.row_key, 'deleted')
     from tandem.rejected_row as r

@@ -47,6 +47,9 @@ begin
         end;
         perform pg_catalog.pg_sleep(0.05 + 0.2 * pg_catalog.random());
     end loop;
+    if p_enabled and p_direction = 'hierarchy_to_flat' then
+        execute pg_catalog.format('select %I._note_due()', v_schema);
+    end if;
     if p_enabled and p_direction <> 'log' then
         raise notice 'rows written while it was off are not synced: '
             'SELECT tandem.drift_count(%), then CALL tandem.repair',

@@ -28,7 +28,11 @@ begin
     {{ m.flat.status | column('new') }} := 'active';
     select kept.leaf_id into {{ m.leaf.sync | column('new') }}
     from {{ S | ident }}.kept as kept
-    where kept.flat_key = {{ m.flat.key | column('new') }}::text;
+    where kept.flat_key = {{ m.flat.key | column('new') }}::text
+        and not exists (
+            select from {{ m.flat.table | relation(m.schema) }} as flat
+            where {{ m.leaf.sync | column('flat') }} = kept.leaf_id
+        );
     if found then
         -- The AFTER trigger brings back what was kept, the slow way: no parents are assigned here.
         return new;

@@ -12,6 +12,13 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     r_flat record;
 begin
+    if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        raise exception '{{ m.flat.table | in_format }} can be truncated in READ COMMITTED only'
+        using errcode = 'TD043',
+            detail = 'TRUNCATE takes rows that this transaction''s snapshot does not see; their '
+            'other side would stay.',
+            hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this change.';
+    end if;
     perform pg_catalog.set_config(
         'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
     );

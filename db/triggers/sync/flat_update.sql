@@ -41,6 +41,19 @@ begin
             perform tandem._resolve({{ m.name | literal }}, {{ m.flat.key | column('old') }}::text, 'key changed');
         end if;
     end if;
+{% if m.satellites %}
+    -- A due row comes into force first; what this statement changed is newer.
+    if exists (
+        select from {{ S | ident }}.due as due
+        where due.leaf_id = {{ m.leaf.sync | column('new') }} and due.effective <= pg_catalog.clock_timestamp()
+    ) then
+{% for satellite in m.satellites %}
+        perform {{ S | ident }}._pull_{{ satellite.name | trusted }}({{ m.leaf.sync | column('new') }}, array[
+            {%- for pair in satellite.pairs %}{{ pair | flat_changed }}{{ ', ' if not loop.last }}{% endfor -%}
+        ]);
+{% endfor %}
+    end if;
+{% endif %}
     if {{ m.leaf.sync | column('new') }} is null or {{ m.flat.status | column('new') }} is distinct from 'active'
         or {{ S | ident }}._fault(
             {% for pair in m.pairs %}{{ pair.flat | column('new') }}{{ ', ' if not loop.last }}{% endfor %}

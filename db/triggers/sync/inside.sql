@@ -22,7 +22,7 @@ begin
     elsif new.verb = 'retry_rejected' then
         new.result := {{ S | ident }}._retry_batch(new.run_id, new.batch_rows, new.failure);
     elsif new.verb = 'apply_due' then
-        new.result := {{ S | ident }}._apply_due_batch(new.run_id, new.batch_rows);
+        new.result := {{ S | ident }}._apply_due_batch(new.run_id, new.batch_rows, new.failure);
     end if;
     perform pg_catalog.set_config('tandem.origin', v_origin, true);
     return new;

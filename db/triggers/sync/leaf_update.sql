@@ -39,9 +39,10 @@ begin
         where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('old') }};
     end if;
     if {{ m.leaf.parent | changed('uuid') }} then
-        perform {{ S | ident }}._pull({{ m.leaf.id | column('new') }}, 0, false);
-    else
+        perform {{ S | ident }}._pull({{ m.leaf.id | column('new') }}, 0, 'levels');
+    end if;
 {% if m.leaf.pairs %}
+    if {% for pair in m.leaf.pairs %}v_changed_{{ loop.index | literal }}{{ ' or ' if not loop.last }}{% endfor %} then
         update {{ m.flat.table | relation(m.schema) }} as flat
         set
 {% for pair in m.leaf.pairs %}
@@ -69,11 +70,11 @@ begin
 {% endfor %}
         ) then
             perform {{ S | ident }}._push({{ m.flat.key | column('r_flat') }}, null, 1);
-        elsif not v_found and {{ S | ident }}._differs({{ m.leaf.id | column('new') }}) then
+        elsif not v_found and {{ S | ident }}._has_own_triggers() and {{ S | ident }}._differs({{ m.leaf.id | column('new') }}) then
             perform {{ S | ident }}._settle({{ m.leaf.id | column('new') }});
         end if;
-{% endif %}
     end if;
+{% endif %}
 {% if m.satellites %}
     -- A due row comes into force with any write of its leaf. No other: the flat row's own writer may
     -- be at work, and its new value not yet pushed.

@@ -67,7 +67,7 @@ begin
 {% if level.parent %}
     if {{ level.parent | changed('uuid') }} then
         -- moved: leaf by leaf, because each locks its whole chain before it reads it
-        perform {{ S | ident }}._pull({{ m.leaf.id | column(m.leaf.name) }}, 0, false)
+        perform {{ S | ident }}._pull({{ m.leaf.id | column(m.leaf.name) }}, 0, 'levels')
         from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
 {% for other in m.levels[depth:] | reverse %}
 {% set below = m.chain[m.chain | length - loop.index] %}
@@ -77,10 +77,15 @@ begin
     end if;
 {% endif %}
     if {{ S | ident }}._has_own_triggers() then
-        -- they may have stored something else: that is the truth then
-        perform {{ S | ident }}._settle({{ m.leaf.sync | column('flat') }})
+        -- they may have stored another value in this level's columns: that is the truth then
+        perform {{ S | ident }}._push({{ m.flat.key | column('flat') }}, null, 1)
         from {{ m.flat.table | relation(m.schema) }} as flat
-        where {{ level.sync | column('flat') }} = {{ level.id | column('new') }} and {{ S | ident }}._differs({{ m.leaf.sync | column('flat') }});
+        join {{ level.table | relation(m.schema) }} as {{ level.name | ident }}
+            on {{ level.id | column(level.name) }} = {{ level.sync | column('flat') }}
+        where {{ level.sync | column('flat') }} = {{ level.id | column('new') }} and {{ m.flat.status | column('flat') }} = 'active'
+            and ({% for pair in level.pairs %}
+{{ pair | differs('flat', level.name) }}{{ ' or ' if not loop.last }}
+{%- endfor %});
     end if;
     -- rejected rows may be in order again
     for v_key in
