@@ -112,7 +112,7 @@ as $requirement$
     priceid uuid not null default pg_catalog.gen_random_uuid(),
     configid uuid not null,
     effectivefrom timestamptz not null default pg_catalog.clock_timestamp(),
-    amount numeric(14,2),
+    amount numeric(14, 2),
     currency char(3),
     note text,
     constraint tblconfigprice_pkey primary key (priceid),
@@ -595,7 +595,7 @@ create or replace function tandem_products._fault(
     p_5 text,  -- sku
     p_6 jsonb,  -- configdata
     p_7 varchar(20),  -- status
-    p_8 numeric(14,2),  -- amount
+    p_8 numeric(14, 2),  -- amount
     p_9 char(3)  -- currency
 ) returns text
 language sql stable
@@ -609,7 +609,7 @@ as $_fault$
     end
 $_fault$;
 
-comment on function tandem_products._fault(text, text, text, text, text, jsonb, varchar(20), numeric(14,2), char(3)) is
+comment on function tandem_products._fault(text, text, text, text, text, jsonb, varchar(20), numeric(14, 2), char(3)) is
 'Why a flat row cannot be written to the hierarchy, or NULL. Arguments: the mapped columns.';
 
 -- procedures/sync/_has_own_triggers.sql
@@ -1040,7 +1040,12 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
         where base.baseproductid in (
             select base.baseproductid
             from public.tblproduct as flat
-            join public.tblbaseproduct as base on base.name = flat.productname
+            cross join lateral (
+            select one.baseproductid, one.name
+            from public.tblbaseproduct as one
+            where one.name = flat.productname
+            offset 0
+        ) as base
             where flat.productid >= v_from and flat.productid <= v_last
             and flat.configid is null and flat.syncstatus = 'active'
         )
@@ -1055,7 +1060,12 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
                 base.baseproductid as parent_id,
                 case when tandem.is_blank(flat.version) then '1' else flat.version end as key_1
             from public.tblproduct as flat
-            join public.tblbaseproduct as base on base.name = flat.productname
+            cross join lateral (
+            select one.baseproductid, one.name
+            from public.tblbaseproduct as one
+            where one.name = flat.productname
+            offset 0
+        ) as base
             where flat.productid >= v_from and flat.productid <= v_last
             and flat.configid is null and flat.syncstatus = 'active'
         ) as k
@@ -1069,9 +1079,19 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
         where version.versionid in (
             select version.versionid
             from public.tblproduct as flat
-            join public.tblbaseproduct as base on base.name = flat.productname
-            join public.tblproductversion as version on version.baseproductid = base.baseproductid
-            and version.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
+            cross join lateral (
+            select one.baseproductid, one.name
+            from public.tblbaseproduct as one
+            where one.name = flat.productname
+            offset 0
+        ) as base
+            cross join lateral (
+            select one.versionid, one.baseproductid, one.version
+            from public.tblproductversion as one
+            where one.baseproductid = base.baseproductid
+                and one.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
+            offset 0
+        ) as version
             where flat.productid >= v_from and flat.productid <= v_last
             and flat.configid is null and flat.syncstatus = 'active'
         )
@@ -1086,9 +1106,19 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
                 version.versionid as parent_id,
                 case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end as key_1
             from public.tblproduct as flat
-            join public.tblbaseproduct as base on base.name = flat.productname
-            join public.tblproductversion as version on version.baseproductid = base.baseproductid
-            and version.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
+            cross join lateral (
+            select one.baseproductid, one.name
+            from public.tblbaseproduct as one
+            where one.name = flat.productname
+            offset 0
+        ) as base
+            cross join lateral (
+            select one.versionid, one.baseproductid, one.version
+            from public.tblproductversion as one
+            where one.baseproductid = base.baseproductid
+                and one.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
+            offset 0
+        ) as version
             where flat.productid >= v_from and flat.productid <= v_last
             and flat.configid is null and flat.syncstatus = 'active'
         ) as k
@@ -1102,11 +1132,26 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
         where catalog.catalogid in (
             select catalog.catalogid
             from public.tblproduct as flat
-            join public.tblbaseproduct as base on base.name = flat.productname
-            join public.tblproductversion as version on version.baseproductid = base.baseproductid
-            and version.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
-            join public.tblcatalog as catalog on catalog.versionid = version.versionid
-            and catalog.name = case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end
+            cross join lateral (
+            select one.baseproductid, one.name
+            from public.tblbaseproduct as one
+            where one.name = flat.productname
+            offset 0
+        ) as base
+            cross join lateral (
+            select one.versionid, one.baseproductid, one.version
+            from public.tblproductversion as one
+            where one.baseproductid = base.baseproductid
+                and one.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
+            offset 0
+        ) as version
+            cross join lateral (
+            select one.catalogid, one.versionid, one.name
+            from public.tblcatalog as one
+            where one.versionid = version.versionid
+                and one.name = case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end
+            offset 0
+        ) as catalog
             where flat.productid >= v_from and flat.productid <= v_last
             and flat.configid is null and flat.syncstatus = 'active'
         )
@@ -1116,20 +1161,36 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
         with assigned as (
             update public.tblproduct as flat
             set configid = tandem.new_id(),
-                baseproductid = base.baseproductid,
-                versionid = version.versionid,
-                catalogid = catalog.catalogid
-            from
-                public.tblbaseproduct as base,
-                public.tblproductversion as version,
-                public.tblcatalog as catalog
-            where flat.productid >= v_from and flat.productid <= v_last
+                baseproductid = placed.base_id,
+                versionid = placed.version_id,
+                catalogid = placed.catalog_id
+            from (
+                select flat.productid as flat_key, base.baseproductid as base_id, version.versionid as version_id, catalog.catalogid as catalog_id
+                from public.tblproduct as flat
+                cross join lateral (
+            select one.baseproductid, one.name
+            from public.tblbaseproduct as one
+            where one.name = flat.productname
+            offset 0
+        ) as base
+                cross join lateral (
+            select one.versionid, one.baseproductid, one.version
+            from public.tblproductversion as one
+            where one.baseproductid = base.baseproductid
+                and one.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
+            offset 0
+        ) as version
+                cross join lateral (
+            select one.catalogid, one.versionid, one.name
+            from public.tblcatalog as one
+            where one.versionid = version.versionid
+                and one.name = case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end
+            offset 0
+        ) as catalog
+                where flat.productid >= v_from and flat.productid <= v_last
             and flat.configid is null and flat.syncstatus = 'active'
-                and base.name = flat.productname
-                and version.baseproductid = base.baseproductid
-            and version.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
-                and catalog.versionid = version.versionid
-            and catalog.name = case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end
+            ) as placed
+            where flat.productid = placed.flat_key
             returning flat.*
         ),
 
@@ -2378,6 +2439,81 @@ $drift$;
 comment on function tandem_products.drift(integer) is
 'Where the flat table and the hierarchy differ; tandem.drift(mapping) reads it.';
 
+-- procedures/sync/mapping_preview.sql
+-- Before prepare there is one side only: a flat row, and what it would become.
+create or replace function tandem_products.preview(p_key text)
+returns table (
+    level text, column_name text, flat_value text, hierarchy_value text, equal boolean
+)
+language plpgsql stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $preview$
+begin
+    perform tandem._check_key('p_key', p_key, 'bigint');
+    return query
+    select d.level, d.column_name, d.flat_value, d.hierarchy_value, null::boolean
+    from public.tblproduct as flat
+    cross join lateral (
+        select tandem_products._fault(
+flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status, flat.amount, flat.currency
+        ) as fault
+    ) as f
+    cross join lateral (
+        values
+        ('flat', 'productid', flat.productid::text, null),
+        ('flat', 'would be rejected', f.fault, null),
+        (
+            'base', 'name', flat.productname::text,
+            case when f.fault is null then (flat.productname)::text end
+        ),
+        (
+            'version', 'version', flat.version::text,
+            case when f.fault is null then (case when tandem.is_blank(flat.version) then '1' else flat.version end)::text end
+        ),
+        (
+            'catalog', 'name', flat.catalogname::text,
+            case when f.fault is null then (case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end)::text end
+        ),
+        (
+            'config', 'name', flat.configname::text,
+            case when f.fault is null then (flat.configname)::text end
+        ),
+        (
+            'config', 'sku', flat.sku::text,
+            case when f.fault is null then (flat.sku)::text end
+        ),
+        (
+            'config', 'attributes', flat.configdata::text,
+            case when f.fault is null then (flat.configdata)::text end
+        ),
+        (
+            'config', 'status', flat.status::text,
+            case when f.fault is null then (flat.status)::text end
+        ),
+        (
+            'price', 'amount', flat.amount::text,
+            case when f.fault is null and flat.amount is not null then (flat.amount)::text end
+        ),
+        (
+            'price', 'currency', flat.currency::text,
+            case when f.fault is null and flat.amount is not null then (flat.currency)::text end
+        )
+    ) as d (level, column_name, flat_value, hierarchy_value)
+    where flat.productid = p_key::bigint
+        and (d.column_name <> 'would be rejected' or f.fault is not null);
+    if not found then
+        raise exception 'mapping products has no row %', p_key
+        using errcode = 'no_data_found',
+            detail = 'It is no key of tblproduct.',
+            hint = 'Give the flat key as text.';
+    end if;
+end
+$preview$;
+
+comment on function tandem_products.preview(text) is
+'A flat row and what it would become; tandem.show(mapping, key) reads it before prepare.';
+
 -- procedures/sync/mapping_show.sql
 create or replace function tandem_products.show(p_key text)
 returns table (
@@ -3142,7 +3278,7 @@ comment on function tandem_products.update_config_status is
 -- Upsert: a dated row of a leaf.
 create or replace function tandem_products.add_price_of_config(
     p_configid uuid,
-    p_amount numeric(14,2) default null,
+    p_amount numeric(14, 2) default null,
     p_currency char(3) default null,
     p_note text default null,
     p_effectivefrom timestamptz default null
@@ -3434,6 +3570,10 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
         -- not migrated yet, rejected, or moved to another parent
         perform tandem_products._push(new.productid);
     else
+        -- dated rows first: the echo of the leaf's write then finds nothing that differs
+        if old.amount is distinct from new.amount or old.currency is distinct from new.currency then
+            perform tandem_products._push_price(new.configid);
+        end if;
         if v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4 then
             update public.tblconfig as config
             set
@@ -3467,9 +3607,6 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
             else
                 v_pull := tandem_products._differs(new.configid);
             end if;
-        end if;
-        if old.amount is distinct from new.amount or old.currency is distinct from new.currency then
-            perform tandem_products._push_price(new.configid);
         end if;
         if v_pull then
             -- a BEFORE trigger of the application stored something else, or nothing: the truth now

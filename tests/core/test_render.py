@@ -85,3 +85,11 @@ def test_hostile_defaults_are_quoted() -> None:
     source = SOURCE.replace('value = "default"', 'value = "it\'s \\\\ $$ done"')
     rendered = "\n".join(file.sql for file in render(parse_mapping(source)))
     assert "e'it''s \\\\ $$ done'" in rendered
+
+
+def test_an_upsert_may_have_a_name_that_needs_quotes(bare_db: Database) -> None:
+    source = SOURCE.replace('add_leaf = "add_configuration"', 'add_leaf = "Add it"')
+    assert source != SOURCE
+    conn = bare_db.owner()
+    deploy(conn, [parse_mapping(source)])
+    assert one(conn, "select to_regproc('tandem_products.\"Add it\"') is not null")
