@@ -145,7 +145,8 @@ as $requirement$
         ('public.tblproduct', 'tandem_10_assign', $ddl$create trigger tandem_10_assign before insert on public.tblproduct
 for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.assign()$ddl$),
         ('public.tblproduct', 'tandem_11_guard', $ddl$create trigger tandem_11_guard before update on public.tblproduct
 for each row when ((
@@ -156,12 +157,14 @@ for each row when ((
     or old.configid is distinct from new.configid
 ) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.guard()$ddl$),
         ('public.tblproduct', 'tandem_20_insert', $ddl$create trigger tandem_20_insert after insert on public.tblproduct
 for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.flat_insert()$ddl$),
         ('public.tblproduct', 'tandem_21_update', $ddl$create trigger tandem_21_update after update on public.tblproduct
 for each row when ((
@@ -177,12 +180,14 @@ for each row when ((
     old.productid is distinct from new.productid
 ) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.flat_update()$ddl$),
         ('public.tblproduct', 'tandem_22_delete', $ddl$create trigger tandem_22_delete after delete on public.tblproduct
 for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.flat_delete()$ddl$),
         ('public.tblproduct', 'tandem_23_truncate', $ddl$create trigger tandem_23_truncate before truncate on public.tblproduct
 for each statement execute function tandem_products.flat_truncate()$ddl$),
@@ -192,7 +197,8 @@ for each row when ((
     old.baseproductid is distinct from new.baseproductid
 ) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.base_update()$ddl$),
         ('public.tblproductversion', 'tandem_21_update', $ddl$create trigger tandem_21_update after update on public.tblproductversion
 for each row when ((
@@ -201,7 +207,8 @@ for each row when ((
     old.versionid is distinct from new.versionid
 ) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.version_update()$ddl$),
         ('public.tblcatalog', 'tandem_21_update', $ddl$create trigger tandem_21_update after update on public.tblcatalog
 for each row when ((
@@ -210,12 +217,14 @@ for each row when ((
     old.catalogid is distinct from new.catalogid
 ) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.catalog_update()$ddl$),
         ('public.tblconfig', 'tandem_20_insert', $ddl$create trigger tandem_20_insert after insert on public.tblconfig
 for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.leaf_insert()$ddl$),
         ('public.tblconfig', 'tandem_21_update', $ddl$create trigger tandem_21_update after update on public.tblconfig
 for each row when ((
@@ -227,17 +236,20 @@ for each row when ((
     old.catalogid is distinct from new.catalogid
 ) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.leaf_update()$ddl$),
         ('public.tblconfig', 'tandem_22_delete', $ddl$create trigger tandem_22_delete after delete on public.tblconfig
 for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.leaf_delete()$ddl$),
         ('public.tblconfigprice', 'tandem_20_insert', $ddl$create trigger tandem_20_insert after insert on public.tblconfigprice
 for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.price_change()$ddl$),
         ('public.tblconfigprice', 'tandem_21_update', $ddl$create trigger tandem_21_update after update on public.tblconfigprice
 for each row when ((
@@ -247,12 +259,14 @@ for each row when ((
     old.effectivefrom is distinct from new.effectivefrom
 ) and (pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.price_change()$ddl$),
         ('public.tblconfigprice', 'tandem_22_delete', $ddl$create trigger tandem_22_delete after delete on public.tblconfigprice
 for each row when ((pg_catalog.pg_trigger_depth() = 0 or coalesce(
     pg_catalog.current_setting('tandem.origin', true), ''
-) <> 'sync:' || pg_catalog.pg_trigger_depth()))
+) <> 'sync:' || pg_catalog.pg_trigger_depth()
+    or not pg_catalog.has_schema_privilege('tandem_products', 'create')))
 execute function tandem_products.price_change()$ddl$),
         ('public.tblbaseproduct', 'tandem_23_truncate', $ddl$create trigger tandem_23_truncate before truncate on public.tblbaseproduct
 for each statement execute function tandem_products.hierarchy_truncate()$ddl$),
@@ -386,8 +400,8 @@ begin
     if exists (
         select from public.tblproduct as flat where flat.configid = p_leaf
     ) then
-        -- its own writer is at work
-        return 'unchanged';
+        -- its own writer may be at work, or the leaf was deleted and inserted in one statement
+        return tandem_products._pull(p_leaf, 0, 'columns');
     end if;
     v_now := pg_catalog.clock_timestamp();
     insert into public.tblproduct (
@@ -430,7 +444,7 @@ comment on function tandem_products._add_flat(uuid) is
 
 -- procedures/sync/_apply_due_batch.sql
 -- One batch of dated rows whose time has come.
-create or replace function tandem_products._apply_due_batch(p_run bigint, p_rows integer)
+create or replace function tandem_products._apply_due_batch(p_run bigint, p_rows integer, p_failure jsonb)
 returns tandem.step_result
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -448,19 +462,32 @@ begin
         limit p_rows
     loop
         r_result.read_rows := r_result.read_rows + 1;
+        if p_failure is not null then
+            -- this one alone fails: kept as a rejected row, out of the way of the others
+            perform tandem._reject(
+                'products', 'hierarchy', r_due.leaf_id::text, pg_catalog.to_jsonb(r_due),
+                p_failure ->> 'sqlstate', p_failure ->> 'message',
+                coalesce(nullif(p_failure ->> 'hint', ''), p_failure ->> 'detail'), p_run
+            );
+            delete from tandem_products.due as due
+            where due.leaf_id = r_due.leaf_id and due.satellite = r_due.satellite
+                and due.effective <= r_due.effective;
+            r_result.rejected_rows := r_result.rejected_rows + 1;
+            continue;
+        end if;
         if r_due.satellite = 'price' and tandem_products._pull_price(r_due.leaf_id) then
             r_result.written_rows := r_result.written_rows + 1;
         end if;
         delete from tandem_products.due as due
         where due.leaf_id = r_due.leaf_id and due.satellite = r_due.satellite and due.effective <= r_due.effective;
     end loop;
-    r_result.unchanged_rows := r_result.read_rows - r_result.written_rows;
+    r_result.unchanged_rows := r_result.read_rows - r_result.written_rows - r_result.rejected_rows;
     r_result.done := r_result.read_rows = 0;
     return r_result;
 end
 $_apply_due_batch$;
 
-comment on function tandem_products._apply_due_batch(bigint, integer) is
+comment on function tandem_products._apply_due_batch(bigint, integer, jsonb) is
 'Writes one batch of dated rows whose time has come to the flat table.';
 
 -- procedures/sync/_differs.sql
@@ -1250,6 +1277,32 @@ $_migrate_batch$;
 comment on function tandem_products._migrate_batch(bigint, integer, jsonb) is
 'Moves one batch of flat rows into the hierarchy.';
 
+-- procedures/sync/_note_due.sql
+-- Dated rows of the future that no trigger has seen: written before the sync was on, or while it was
+-- off. Noted before their time comes, they come into force like all others.
+create or replace function tandem_products._note_due() returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $_note_due$
+declare
+    v_count bigint := 0;
+    v_more bigint;
+begin
+    insert into tandem_products.due (satellite, leaf_id, effective)
+    select 'price', s.configid, s.effectivefrom
+    from public.tblconfigprice as s
+    where s.effectivefrom > pg_catalog.clock_timestamp()
+    on conflict do nothing;
+    get diagnostics v_more = row_count;
+    v_count := v_count + v_more;
+    return v_count;
+end
+$_note_due$;
+
+comment on function tandem_products._note_due() is
+'Notes dated rows of the future that are not noted yet; returns how many.';
+
 -- procedures/sync/_place.sql
 -- Finds or creates the parents of a flat row by natural key, top down, and keeps each locked: a
 -- rename must wait until the leaf is there, or is seen by the key condition (repeated under the
@@ -1341,10 +1394,11 @@ $_cannot_place$;
 comment on function tandem_products._cannot_place(text) is 'Raises TD031.';
 
 -- procedures/sync/_pull.sql
--- Hierarchy to flat for one whole leaf: writes the columns that differ, and no others, those of
--- dated rows where wanted. Returns what happened.
+-- Hierarchy to flat for one whole leaf: writes the columns that differ, and no others. p_what: all;
+-- columns, without those of dated rows (the flat row's writer may be at work on them); or levels, only
+-- those of levels that the leaf was moved to. Returns what happened.
 create or replace function tandem_products._pull(
-    p_leaf uuid, p_depth integer default 0, p_satellites boolean default true
+    p_leaf uuid, p_depth integer default 0, p_what text default 'all'
 ) returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1362,24 +1416,27 @@ begin
     set
         baseproductid = base.baseproductid,
         productname = case when not ((flat.productname) is not distinct from base.name)
+            and (p_what <> 'levels' or flat.baseproductid is distinct from base.baseproductid)
             then base.name else flat.productname end,
         versionid = version.versionid,
         version = case when not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version))
+            and (p_what <> 'levels' or flat.versionid is distinct from version.versionid)
             then version.version else flat.version end,
         catalogid = catalog.catalogid,
         catalogname = case when not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name))
+            and (p_what <> 'levels' or flat.catalogid is distinct from catalog.catalogid)
             then catalog.name else flat.catalogname end,
-        configname = case when not ((flat.configname) is not distinct from config.name)
+        configname = case when p_what <> 'levels' and not ((flat.configname) is not distinct from config.name)
             then config.name else flat.configname end,
-        sku = case when not ((flat.sku) is not distinct from config.sku)
+        sku = case when p_what <> 'levels' and not ((flat.sku) is not distinct from config.sku)
             then config.sku else flat.sku end,
-        configdata = case when not ((flat.configdata) is not distinct from config.attributes)
+        configdata = case when p_what <> 'levels' and not ((flat.configdata) is not distinct from config.attributes)
             then config.attributes else flat.configdata end,
-        status = case when not ((flat.status) is not distinct from config.status)
+        status = case when p_what <> 'levels' and not ((flat.status) is not distinct from config.status)
             then config.status else flat.status end,
-        amount = case when p_satellites and not ((flat.amount) is not distinct from price.amount)
+        amount = case when p_what = 'all' and not ((flat.amount) is not distinct from price.amount)
             then price.amount else flat.amount end,
-        currency = case when p_satellites and not ((flat.currency) is not distinct from price.currency) and price.amount is not null
+        currency = case when p_what = 'all' and not ((flat.currency) is not distinct from price.currency) and price.amount is not null
             then price.currency else flat.currency end,
         updatedat = v_now,
         syncstatus = flat.syncstatus
@@ -1403,16 +1460,16 @@ begin
         and flat.configid = p_leaf
         and (
             flat.baseproductid is distinct from base.baseproductid or
-            not ((flat.productname) is not distinct from base.name) or
+            p_what <> 'levels' and not ((flat.productname) is not distinct from base.name) or
             flat.versionid is distinct from version.versionid or
-            not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)) or
+            p_what <> 'levels' and not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)) or
             flat.catalogid is distinct from catalog.catalogid or
-            not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)) or
-            not ((flat.configname) is not distinct from config.name) or
-            not ((flat.sku) is not distinct from config.sku) or
-            not ((flat.configdata) is not distinct from config.attributes) or
-            not ((flat.status) is not distinct from config.status) or
-            p_satellites and (not ((flat.amount) is not distinct from price.amount)
+            p_what <> 'levels' and not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)) or
+            p_what <> 'levels' and not ((flat.configname) is not distinct from config.name) or
+            p_what <> 'levels' and not ((flat.sku) is not distinct from config.sku) or
+            p_what <> 'levels' and not ((flat.configdata) is not distinct from config.attributes) or
+            p_what <> 'levels' and not ((flat.status) is not distinct from config.status) or
+            p_what = 'all' and (not ((flat.amount) is not distinct from price.amount)
                 or (price.amount is not null and not ((flat.currency) is not distinct from price.currency))) or
             false
         )
@@ -1423,7 +1480,7 @@ begin
         ) then 'unchanged' else 'gone' end;
     end if;
     if r_flat.syncstatus = 'rejected'
-        or (p_depth = 0 and p_satellites and tandem_products._differs(p_leaf)) then
+        or (p_depth = 0 and p_what = 'all' and tandem_products._differs(p_leaf)) then
         -- the row may be in order again; or
         -- a BEFORE trigger of the application stored something else: written back once
         perform tandem_products._push(r_flat.productid, null, 1);
@@ -1432,13 +1489,15 @@ begin
 end
 $_pull$;
 
-comment on function tandem_products._pull(uuid, integer, boolean) is
+comment on function tandem_products._pull(uuid, integer, text) is
 'Makes the flat row say what its leaf and the chain above say. Returns written, unchanged or gone.';
 
 -- procedures/sync/_pull_satellite.sql
 -- Hierarchy to flat: the dated row in force. The leaf's row lock puts writers in a line; what is
--- read, is read after it.
-create or replace function tandem_products._pull_price(p_leaf uuid) returns boolean
+-- read, is read after it. p_keep marks columns, in the mapping's order, whose flat value is newer.
+create or replace function tandem_products._pull_price(
+    p_leaf uuid, p_keep boolean[] default '{}'
+) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_pull_price$
@@ -1452,12 +1511,16 @@ begin
     if not found then
         return false;
     end if;
+    -- A writer from an old snapshot must learn that the flat row was changed since: 40001.
+    perform from public.tblproduct as flat
+    where flat.configid = p_leaf
+    for no key update;
     v_now := pg_catalog.clock_timestamp();
     update public.tblproduct as flat
     set
-        amount = case when not ((flat.amount) is not distinct from price.amount)
+        amount = case when p_keep[1] is not true and not ((flat.amount) is not distinct from price.amount)
             then price.amount else flat.amount end,
-        currency = case when not ((flat.currency) is not distinct from price.currency) and price.amount is not null
+        currency = case when p_keep[2] is not true and not ((flat.currency) is not distinct from price.currency) and price.amount is not null
             then price.currency else flat.currency end,
         updatedat = v_now
     from public.tblconfig as config
@@ -1471,8 +1534,8 @@ begin
     ) as price on true
     where config.configid = p_leaf
         and flat.configid = p_leaf
-        and (not ((flat.amount) is not distinct from price.amount)
-            or (price.amount is not null and not ((flat.currency) is not distinct from price.currency)));
+        and (p_keep[1] is not true and not ((flat.amount) is not distinct from price.amount)
+            or p_keep[2] is not true and not ((flat.currency) is not distinct from price.currency) and price.amount is not null);
     v_found := found;
     delete from tandem_products.due as due
     where due.leaf_id = p_leaf and due.satellite = 'price' and due.effective <= v_now;
@@ -1480,7 +1543,7 @@ begin
 end
 $_pull_price$;
 
-comment on function tandem_products._pull_price(uuid) is
+comment on function tandem_products._pull_price(uuid, boolean[]) is
 'Writes the value in force of a leaf to its flat row; true where that took a write.';
 
 -- procedures/sync/_push.sql
@@ -1594,6 +1657,13 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
             or flat.catalogid is distinct from r_place.catalog_id
         );
     v_written := v_written or found;
+    if exists (
+        select from tandem_products.due as due
+        where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp()
+    ) then
+        -- a scheduled value is not undone by a write that is not about it
+        perform tandem_products._pull_price(v_leaf);
+    end if;
     v_written := tandem_products._push_price(v_leaf) or v_written;
     if v_was = 'rejected' then
         perform tandem._resolve('products', p_key::text, 'written correctly');
@@ -1933,6 +2003,9 @@ begin
             v_done := 'rejected';
         elsif r_row.side = 'hierarchy' then
             v_done := tandem_products._add_flat(r_row.row_key::uuid);
+            if v_done <> 'gone' then
+                v_done := tandem_products._pull(r_row.row_key::uuid);
+            end if;
         else
             v_done := tandem_products._push(r_row.row_key::bigint, p_run);
         end if;
@@ -2838,6 +2911,7 @@ begin
         returning (i.result).* into r_result;
         return r_result;
     end if;
+    perform tandem_products._note_due();
     -- check: notes of rejected rows that were deleted while nothing was synced
     perform tandem._resolve(r.mapping, r.row_key, 'deleted')
     from tandem.rejected_row as r
@@ -3346,7 +3420,11 @@ begin
     new.syncstatus := 'active';
     select kept.leaf_id into new.configid
     from tandem_products.kept as kept
-    where kept.flat_key = new.productid::text;
+    where kept.flat_key = new.productid::text
+        and not exists (
+            select from public.tblproduct as flat
+            where flat.configid = kept.leaf_id
+        );
     if found then
         -- The AFTER trigger brings back what was kept, the slow way: no parents are assigned here.
         return new;
@@ -3503,6 +3581,13 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     r_flat record;
 begin
+    if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        raise exception 'tblproduct can be truncated in READ COMMITTED only'
+        using errcode = 'TD043',
+            detail = 'TRUNCATE takes rows that this transaction''s snapshot does not see; their '
+            'other side would stay.',
+            hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this change.';
+    end if;
     perform pg_catalog.set_config(
         'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
     );
@@ -3558,6 +3643,13 @@ begin
         ) then
             perform tandem._resolve('products', old.productid::text, 'key changed');
         end if;
+    end if;
+    -- A due row comes into force first; what this statement changed is newer.
+    if exists (
+        select from tandem_products.due as due
+        where due.leaf_id = new.configid and due.effective <= pg_catalog.clock_timestamp()
+    ) then
+        perform tandem_products._pull_price(new.configid, array[old.amount is distinct from new.amount, old.currency is distinct from new.currency]);
     end if;
     if new.configid is null or new.syncstatus is distinct from 'active'
         or tandem_products._fault(
@@ -3696,7 +3788,7 @@ begin
     elsif new.verb = 'retry_rejected' then
         new.result := tandem_products._retry_batch(new.run_id, new.batch_rows, new.failure);
     elsif new.verb = 'apply_due' then
-        new.result := tandem_products._apply_due_batch(new.run_id, new.batch_rows);
+        new.result := tandem_products._apply_due_batch(new.run_id, new.batch_rows, new.failure);
     end if;
     perform pg_catalog.set_config('tandem.origin', v_origin, true);
     return new;
@@ -3831,8 +3923,9 @@ begin
         where flat.configid = old.configid;
     end if;
     if old.catalogid is distinct from new.catalogid then
-        perform tandem_products._pull(new.configid, 0, false);
-    else
+        perform tandem_products._pull(new.configid, 0, 'levels');
+    end if;
+    if v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4 then
         update public.tblproduct as flat
         set
             configname = case when v_changed_1 and not ((flat.configname) is not distinct from config.name)
@@ -3860,7 +3953,7 @@ begin
             or (v_changed_4 and not ((r_flat.status) is not distinct from new.status))
         ) then
             perform tandem_products._push(r_flat.productid, null, 1);
-        elsif not v_found and tandem_products._differs(new.configid) then
+        elsif not v_found and tandem_products._has_own_triggers() and tandem_products._differs(new.configid) then
             perform tandem_products._settle(new.configid);
         end if;
     end if;
@@ -3943,6 +4036,12 @@ begin
                 'would keep the old value.', old.baseproductid),
             hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this change.';
     end if;
+        if tandem.is_blank(new.name) then
+        raise exception 'a row of tblbaseproduct does not fit tblproduct: %', 'name is missing'
+        using errcode = 'TD040',
+            detail = pg_catalog.format('Row %s; column productname is %s.', new.baseproductid, 'text'),
+            hint = 'Old programs read this value too. Shorten it, or widen the flat column.';
+    end if;
 
     perform pg_catalog.set_config(
         'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
@@ -3962,10 +4061,13 @@ begin
         and flat.baseproductid = new.baseproductid
         and (not ((flat.productname) is not distinct from base.name));
     if tandem_products._has_own_triggers() then
-        -- they may have stored something else: that is the truth then
-        perform tandem_products._settle(flat.configid)
+        -- they may have stored another value in this level's columns: that is the truth then
+        perform tandem_products._push(flat.productid, null, 1)
         from public.tblproduct as flat
-        where flat.baseproductid = new.baseproductid and tandem_products._differs(flat.configid);
+        join public.tblbaseproduct as base
+            on base.baseproductid = flat.baseproductid
+        where flat.baseproductid = new.baseproductid and flat.syncstatus = 'active'
+            and (not ((flat.productname) is not distinct from base.name));
     end if;
     -- rejected rows may be in order again
     for v_key in
@@ -4033,17 +4135,20 @@ begin
         and (not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)));
     if old.baseproductid is distinct from new.baseproductid then
         -- moved: leaf by leaf, because each locks its whole chain before it reads it
-        perform tandem_products._pull(config.configid, 0, false)
+        perform tandem_products._pull(config.configid, 0, 'levels')
         from public.tblconfig as config
         join public.tblcatalog as catalog on catalog.catalogid = config.catalogid
         join public.tblproductversion as version on version.versionid = catalog.versionid
         where version.versionid = new.versionid;
     end if;
     if tandem_products._has_own_triggers() then
-        -- they may have stored something else: that is the truth then
-        perform tandem_products._settle(flat.configid)
+        -- they may have stored another value in this level's columns: that is the truth then
+        perform tandem_products._push(flat.productid, null, 1)
         from public.tblproduct as flat
-        where flat.versionid = new.versionid and tandem_products._differs(flat.configid);
+        join public.tblproductversion as version
+            on version.versionid = flat.versionid
+        where flat.versionid = new.versionid and flat.syncstatus = 'active'
+            and (not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)));
     end if;
     -- rejected rows may be in order again
     for v_key in
@@ -4111,16 +4216,19 @@ begin
         and (not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)));
     if old.versionid is distinct from new.versionid then
         -- moved: leaf by leaf, because each locks its whole chain before it reads it
-        perform tandem_products._pull(config.configid, 0, false)
+        perform tandem_products._pull(config.configid, 0, 'levels')
         from public.tblconfig as config
         join public.tblcatalog as catalog on catalog.catalogid = config.catalogid
         where catalog.catalogid = new.catalogid;
     end if;
     if tandem_products._has_own_triggers() then
-        -- they may have stored something else: that is the truth then
-        perform tandem_products._settle(flat.configid)
+        -- they may have stored another value in this level's columns: that is the truth then
+        perform tandem_products._push(flat.productid, null, 1)
         from public.tblproduct as flat
-        where flat.catalogid = new.catalogid and tandem_products._differs(flat.configid);
+        join public.tblcatalog as catalog
+            on catalog.catalogid = flat.catalogid
+        where flat.catalogid = new.catalogid and flat.syncstatus = 'active'
+            and (not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)));
     end if;
     -- rejected rows may be in order again
     for v_key in
@@ -4160,13 +4268,17 @@ declare
     v_us numeric;
     v_old uuid;
     v_new uuid;
+    v_row uuid;
+    v_was timestamptz;
 begin
     v_count := pg_catalog.nextval('tandem_products.h2f_calls');
     if tg_op <> 'INSERT' then
         v_old := old.configid;
+        v_was := old.effectivefrom;
     end if;
     if tg_op <> 'DELETE' then
         v_new := new.configid;
+        v_row := new.priceid;
         if new.effectivefrom > pg_catalog.clock_timestamp() then
             insert into tandem_products.due (satellite, leaf_id, effective)
             values ('price', v_new, new.effectivefrom)
@@ -4176,10 +4288,12 @@ begin
     perform pg_catalog.set_config(
         'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
     );
-    -- two leaves are taken in the order of their ids, so that two such moves cannot cross
-    perform tandem_products._settle_price(least(v_old, v_new));
     if v_old <> v_new then
-        perform tandem_products._settle_price(greatest(v_old, v_new));
+        -- two leaves are taken in the order of their ids, so that two such moves cannot cross
+        perform tandem_products._settle_price(least(v_old, v_new), null, '-infinity');
+        perform tandem_products._settle_price(greatest(v_old, v_new), null, '-infinity');
+    else
+        perform tandem_products._settle_price(coalesce(v_new, v_old), v_row, v_was);
     end if;
     perform pg_catalog.set_config('tandem.origin', v_origin, true);
     v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
@@ -4198,17 +4312,69 @@ $price_change$;
 comment on function tandem_products.price_change() is
 'Trigger function: the value in force after a change of dated rows goes to the flat row.';
 
-create or replace function tandem_products._settle_price(p_leaf uuid) returns void
+-- Only what this event brought into force, or took out of it, reaches the flat row; and of the flat row
+-- only the columns of dated rows: others may have changed in the same statement and be on their way.
+create or replace function tandem_products._settle_price(
+    p_leaf uuid, p_row uuid, p_was timestamptz
+) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_settle_price$
+declare
+    r_row record;
 begin
+    select s.priceid as row_id, s.effectivefrom as effective into r_row
+    from public.tblconfigprice as s
+    where s.configid = p_leaf and s.effectivefrom <= pg_catalog.clock_timestamp()
+    order by s.effectivefrom desc
+    limit 1;
+    if found and r_row.row_id is distinct from p_row
+        and (p_was is null or (p_was < r_row.effective and p_was > '-infinity')) then
+        return;  -- neither in force now nor before
+    end if;
+    if not found and p_was is null then
+        return;  -- a first row, for later
+    end if;
     perform tandem_products._pull_price(p_leaf);
-    if tandem_products._differs(p_leaf) then
-        perform tandem_products._settle(p_leaf);
+    if tandem_products._differs_price(p_leaf) then
+        -- a BEFORE trigger of the application stored something else: that is the truth now
+        perform tandem_products._push_price(p_leaf);
+        if tandem_products._differs_price(p_leaf) then
+            perform tandem_products._suppressed('tblproduct', p_leaf::text);
+        end if;
     end if;
 end
 $_settle_price$;
 
-comment on function tandem_products._settle_price(uuid) is
-'Writes the value in force to the flat row, and back once where a trigger stored another.';
+comment on function tandem_products._settle_price(uuid, uuid, timestamptz) is
+'Writes the value in force to the flat row where an event changed which that is.';
+
+create or replace function tandem_products._differs_price(p_leaf uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_differs_price$
+declare
+    v_now timestamptz := pg_catalog.clock_timestamp();
+begin
+    return exists (
+        select
+        from public.tblconfig as config
+        left join lateral (
+            select s.priceid, s.amount, s.currency, s.effectivefrom
+            from public.tblconfigprice as s
+            where s.configid = config.configid
+                and s.effectivefrom <= v_now
+            order by s.effectivefrom desc
+            limit 1
+        ) as price on true
+        join public.tblproduct as flat on flat.configid = config.configid
+        where config.configid = p_leaf
+            and flat.syncstatus is distinct from 'rejected'
+            and (not ((flat.amount) is not distinct from price.amount)
+                or (price.amount is not null and not ((flat.currency) is not distinct from price.currency)))
+    );
+end
+$_differs_price$;
+
+comment on function tandem_products._differs_price(uuid) is
+'True where a flat row does not show the value in force and is not rejected.';
