@@ -6,6 +6,7 @@ returns table (
 language plpgsql stable
 security definer
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 as $_analyze_schema$
 declare
     v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;

@@ -7,6 +7,7 @@ returns table (
 language plpgsql stable
 security definer
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 as $_missing$
 declare
     v_limit bigint := tandem._setting_of('index_build_rows')::bigint;

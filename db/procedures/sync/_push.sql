@@ -53,9 +53,24 @@ begin
 {% endfor %}
         array[{% for level in m.levels %}{{ level.sync | column('r_flat') }}{{ ', ' if not loop.last }}{% endfor %}]
     );
+    -- the link first: whoever sees the leaf finds its flat row
+    update {{ m.flat.table | relation(m.schema) }} as flat
+    set {{ m.flat.status | ident }} = 'active', {{ m.leaf.sync | ident }} = v_leaf
+{%- for level in m.levels %},
+        {{ level.sync | ident }} = r_place.{{ level.name | trusted }}_id
+{%- endfor %}
+
+    where {{ m.flat.key | column('flat') }} = p_key
+        and ({{ m.flat.status | column('flat') }} is distinct from 'active'
+            or {{ m.leaf.sync | column('flat') }} is distinct from v_leaf
+{% for level in m.levels %}
+            or {{ level.sync | column('flat') }} is distinct from r_place.{{ level.name | trusted }}_id
+{% endfor %}
+        );
+    v_written := found;
     if r_kept.leaf is not null then
         -- what the flat table cannot hold comes back
-        v_written := tandem._put_back(
+        perform tandem._put_back(
             {{ m.leaf.table | relation(m.schema) | literal }}::regclass,
             r_kept.leaf || pg_catalog.jsonb_build_object(
                 {{ m.leaf.id | literal }}, v_leaf, {{ m.leaf.parent | literal }}, r_place.{{ m.bottom.name | trusted }}_id
@@ -106,20 +121,6 @@ begin
             );
         v_written := v_written or found;
     end if;
-    update {{ m.flat.table | relation(m.schema) }} as flat
-    set {{ m.flat.status | ident }} = 'active', {{ m.leaf.sync | ident }} = v_leaf
-{%- for level in m.levels %},
-        {{ level.sync | ident }} = r_place.{{ level.name | trusted }}_id
-{%- endfor %}
-
-    where {{ m.flat.key | column('flat') }} = p_key
-        and ({{ m.flat.status | column('flat') }} is distinct from 'active'
-            or {{ m.leaf.sync | column('flat') }} is distinct from v_leaf
-{% for level in m.levels %}
-            or {{ level.sync | column('flat') }} is distinct from r_place.{{ level.name | trusted }}_id
-{% endfor %}
-        );
-    v_written := v_written or found;
 {% if m.satellites %}
     if exists (
         select from {{ S | ident }}.due as due

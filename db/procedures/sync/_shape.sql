@@ -2,6 +2,7 @@
 create or replace function tandem._shape(p_mapping text) returns jsonb
 language sql stable
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 as $_shape$
     select pg_catalog.jsonb_object_agg(t.relation, t.columns)
     from (

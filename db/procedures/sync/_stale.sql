@@ -1,6 +1,7 @@
 create or replace function tandem._stale(p_mapping text) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 as $_stale$
     with columns as (
         select

@@ -7,6 +7,7 @@ as $set_sync$
 declare
     v_schema text := 'tandem_' || (tandem._mapping_of(p_mapping)).name;
     v_phase text := (tandem._mapping_of(p_mapping)).phase;
+    v_lock_timeout text := pg_catalog.current_setting('lock_timeout');
 begin
     perform tandem._check_argument(
         'p_direction', p_direction, array['flat_to_hierarchy', 'hierarchy_to_flat', 'log']
@@ -47,6 +48,7 @@ begin
         end;
         perform pg_catalog.pg_sleep(0.05 + 0.2 * pg_catalog.random());
     end loop;
+    perform pg_catalog.set_config('lock_timeout', v_lock_timeout, true);
     if p_enabled and p_direction = 'hierarchy_to_flat' then
         execute pg_catalog.format('select %I._note_due()', v_schema);
     end if;
