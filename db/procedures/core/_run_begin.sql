@@ -42,7 +42,7 @@ begin
     for r_run in
         select * from tandem.run as r
         where r.finished_at is null and r.mapping is not distinct from p_mapping
-            and (p_kind = 'rollback' or r.kind = p_kind
+            and (p_kind = 'rollback' or r.kind = 'rollback' or r.kind = p_kind
                 and coalesce(r.params ->> 'dry_run', 'false')
                 = coalesce(p_params ->> 'dry_run', 'false'))
             and not tandem._may_coexist(r, p_kind, p_params)

@@ -20,10 +20,10 @@ begin
         select kept.flat_key, kept.leaf_id
         from {{ S | ident }}.kept as kept
         where kept.reason = 'rollback'
-        order by kept.flat_key
+        order by kept.leaf_id
         limit p_rows
     loop
-        update {{ S | ident }}.kept as kept set reason = 'deleted' where kept.flat_key = r_kept.flat_key;
+        update {{ S | ident }}.kept as kept set reason = 'deleted' where kept.leaf_id = r_kept.leaf_id;
         if not exists (
             select from {{ m.flat.table | relation(m.schema) }} as flat
             where {{ m.leaf.sync | column('flat') }} = r_kept.leaf_id

@@ -24,8 +24,8 @@ begin
 {% endfor %}
     insert into {{ S | ident }}.kept (flat_key, leaf_id, leaf, satellites, reason)
     values (p_key, p_leaf, v_leaf, v_satellites, p_reason)
-    on conflict (flat_key) do update
-    set leaf_id = excluded.leaf_id, leaf = excluded.leaf, satellites = excluded.satellites,
+    on conflict (leaf_id) do update
+    set flat_key = excluded.flat_key, leaf = excluded.leaf, satellites = excluded.satellites,
         reason = excluded.reason, kept_at = excluded.kept_at;
 {% for satellite in m.satellites %}
     delete from {{ satellite.table | relation(m.schema) }} as s where {{ satellite.parent | column('s') }} = p_leaf;

@@ -133,8 +133,8 @@ begin
         -- Linked already: the note has done its work; a difference is found below.
         delete from {{ S | ident }}.kept as kept
         using {{ m.flat.table | relation(m.schema) }} as flat
-        where {{ in_range() | trusted }} and kept.flat_key = {{ m.flat.key | column('flat') }}::text
-            and kept.leaf is null and {{ m.leaf.sync | column('flat') }} = kept.leaf_id;
+        where {{ in_range() | trusted }} and kept.leaf is null
+            and {{ m.leaf.sync | column('flat') }} = kept.leaf_id;
         -- What was kept at a DELETE or a rollback is brought back row by row; so is, on a second
         -- migration, what differs.
         for v_key in
@@ -142,7 +142,12 @@ begin
             from {{ m.flat.table | relation(m.schema) }} as flat
             join {{ S | ident }}.kept as kept on kept.flat_key = {{ m.flat.key | column('flat') }}::text
             where {{ in_range() | trusted }} and {{ m.flat.status | column('flat') }} = 'active'
-                and ({{ m.leaf.sync | column('flat') }} is null or {{ m.leaf.sync | column('flat') }} = kept.leaf_id)
+                and {{ m.leaf.sync | column('flat') }} is null
+            union
+            select {{ m.flat.key | column('flat') }}
+            from {{ m.flat.table | relation(m.schema) }} as flat
+            join {{ S | ident }}.kept as kept on kept.leaf_id = {{ m.leaf.sync | column('flat') }}
+            where {{ in_range() | trusted }} and {{ m.flat.status | column('flat') }} = 'active'
         loop
             if {{ S | ident }}._push(v_key, p_run) = 'written' then
                 v_written := v_written + 1;

@@ -41,9 +41,20 @@ begin
         return 'rejected';
     end if;
     v_leaf := {{ m.leaf.sync | column('r_flat') }};
-    delete from {{ S | ident }}.kept as kept
-    where kept.flat_key = p_key::text and (v_leaf is null or kept.leaf_id = v_leaf)
-    returning kept.* into r_kept;
+    -- Kept content belongs to the leaf where that is known, else to the flat key that had it last.
+    if v_leaf is not null then
+        select kept.* into r_kept from {{ S | ident }}.kept as kept where kept.leaf_id = v_leaf;
+    else
+        select kept.* into r_kept
+        from {{ S | ident }}.kept as kept
+        where kept.flat_key = p_key::text and not exists (
+            select from {{ m.flat.table | relation(m.schema) }} as flat
+            where {{ m.leaf.sync | column('flat') }} = kept.leaf_id
+        )
+        order by kept.kept_at desc
+        limit 1;
+    end if;
+    delete from {{ S | ident }}.kept as kept where kept.leaf_id = r_kept.leaf_id;
     v_leaf := coalesce(v_leaf, r_kept.leaf_id, tandem.new_id());
     select * into r_place from {{ S | ident }}._place(
 {% for level in m.levels %}

@@ -45,7 +45,7 @@ begin
     insert into {{ S | ident }}.kept (flat_key, leaf_id, reason)
     select p.flat_key, p.leaf_id, 'adopted' from pairs as p
     where p.leaves = 1 and p.flats = 1
-    on conflict (flat_key) do nothing;
+    on conflict (leaf_id) do nothing;
 {% endif %}
     r_result.cursor := r_result.cursor || '{"stage": "rows"}';
     r_result.message := 'copying rows';

@@ -58,8 +58,8 @@ begin
         from {{ m.flat.table | relation(m.schema) }} as flat
         where {{ m.flat.key | column('flat') }} >= (r_run.cursor ->> 'from')::{{ m.flat.key_type | sqltype }}
             and {{ m.flat.key | column('flat') }} <= v_last and {{ m.leaf.sync | column('flat') }} is not null
-        on conflict (flat_key) do update
-        set leaf_id = excluded.leaf_id, leaf = null, satellites = '{}', reason = excluded.reason,
+        on conflict (leaf_id) do update
+        set flat_key = excluded.flat_key, leaf = null, satellites = '{}', reason = excluded.reason,
             kept_at = excluded.kept_at;
         get diagnostics v_count = row_count;
         r_result.written_rows := v_count;

@@ -11,7 +11,7 @@ begin
             satellites jsonb not null default '{}',
             reason text not null,
             kept_at timestamptz not null default pg_catalog.clock_timestamp(),
-            constraint kept_pkey primary key (flat_key),
+            constraint kept_pkey primary key (leaf_id),
             constraint kept_reason_check check (reason in ('deleted', 'rollback', 'adopted'))
         );
         create table {{ S | ident }}.kept_level (
@@ -28,7 +28,7 @@ begin
             constraint due_pkey primary key (leaf_id, satellite, effective)
         );
         create index due_effective_idx on {{ S | ident }}.due (effective);
-        create index kept_leaf_idx on {{ S | ident }}.kept (leaf_id);
+        create index kept_flat_key_idx on {{ S | ident }}.kept (flat_key);
         -- Calls and durations per direction: sequences count errors too, and hold no lock.
 {% for direction in ('f2h', 'h2f') %}
         create sequence {{ S | ident }}.{{ direction | ident }}_calls;
