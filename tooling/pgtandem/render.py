@@ -144,6 +144,17 @@ def hier_changed(pair: Pair, before: str = "old", after: str = "new") -> str:
     return changed(pair.hier, pair.hier_type, before, after)
 
 
+def one_line_literal(value: object) -> str:
+    """A constant on one line, so that tidying the rendered text cannot touch the value."""
+    quoted = literal(value)
+    if "\n" not in quoted and "\r" not in quoted:
+        return quoted
+    body = quoted.removeprefix("e")[1:-1]
+    if not quoted.startswith("e"):
+        body = body.replace("\\", "\\\\")
+    return "e'" + body.replace("\n", "\\n").replace("\r", "\\r") + "'"
+
+
 def json_text(value: object) -> str:
     """A value as JSON, always the same text for the same value."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
@@ -210,7 +221,7 @@ def environment() -> jinja2.Environment:
 
 SAFE_FILTERS = {
     "ident": ident,
-    "literal": literal,
+    "literal": one_line_literal,
     "column": column,
     "relation": relation,
     "sqltype": sql_type,
@@ -246,7 +257,7 @@ def render(mapping: Mapping) -> list[RenderedFile]:
 def _tidy(text: str) -> str:
     """Strip trailing blanks and runs of empty lines that loops leave behind."""
     lines: list[str] = []
-    for line in (raw.rstrip() for raw in text.splitlines()):
+    for line in (raw.rstrip() for raw in text.split("\n")):
         if line or (lines and lines[-1]):
             lines.append(line)
     return "\n".join(lines).strip("\n") + "\n"

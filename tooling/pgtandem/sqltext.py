@@ -12,6 +12,7 @@ MAX_IDENTIFIER_BYTES = 63
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _TAG = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
 _DOLLAR_TAG = re.compile(r"\$\w*\$")
 _TYPE = re.compile(
     r"(?P<name>[a-z_][a-z0-9_]*(?: [a-z]+)*(?:\.[a-z_][a-z0-9_]*)?)"
@@ -73,8 +74,8 @@ def check_identifier(name: str) -> str | None:
     """Return what is wrong with ``name`` as an identifier, or None."""
     if not name:
         return "a name is empty"
-    if any(unicodedata.category(character) == "Cc" for character in name):
-        return f"{name!r} contains a control character"
+    if any(unicodedata.category(character) in _UNSEEN for character in name):
+        return f"{name!r} contains a control character, a line separator or a format character"
     if _DOLLAR_TAG.search(name):
         return f"{name!r} contains a dollar quote ($tag$), which rendered code cannot carry"
     if len(name.encode()) > MAX_IDENTIFIER_BYTES:

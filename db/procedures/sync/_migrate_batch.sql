@@ -65,14 +65,18 @@ begin
         v_from := (r_run.cursor ->> 'from')::{{ m.flat.key_type | sqltype }};
         v_to := (r_run.cursor ->> 'to')::{{ m.flat.key_type | sqltype }};
     else
-        select pg_catalog.min({{ m.flat.key | column('flat') }}) into v_from
+        select {{ m.flat.key | column('flat') }} into v_from
         from {{ m.flat.table | relation(m.schema) }} as flat
-        where r_run.key_from is null or {{ m.flat.key | column('flat') }} >= r_run.key_from::{{ m.flat.key_type | sqltype }};
-        select pg_catalog.max({{ m.flat.key | column('flat') }}) into v_to
+        where r_run.key_from is null or {{ m.flat.key | column('flat') }} >= r_run.key_from::{{ m.flat.key_type | sqltype }}
+    order by {{ m.flat.key | column('flat') }}
+    limit 1;
+        select {{ m.flat.key | column('flat') }} into v_to
         from {{ m.flat.table | relation(m.schema) }} as flat
-        where r_run.key_to is null or {{ m.flat.key | column('flat') }} <= r_run.key_to::{{ m.flat.key_type | sqltype }};
+        where r_run.key_to is null or {{ m.flat.key | column('flat') }} <= r_run.key_to::{{ m.flat.key_type | sqltype }}
+    order by {{ m.flat.key | column('flat') }} desc
+    limit 1;
     end if;
-    select pg_catalog.max(b.batch_key), pg_catalog.count(*) into v_last, r_result.read_rows
+    select (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1], pg_catalog.count(*) into v_last, r_result.read_rows
     from (
         select {{ m.flat.key | column('flat') }} as batch_key
         from {{ m.flat.table | relation(m.schema) }} as flat
@@ -309,9 +313,11 @@ begin
         end loop;
     end if;
 
-    select pg_catalog.min({{ m.flat.key | column('flat') }}) into v_next
+    select {{ m.flat.key | column('flat') }} into v_next
     from {{ m.flat.table | relation(m.schema) }} as flat
-    where {{ m.flat.key | column('flat') }} > v_last and {{ m.flat.key | column('flat') }} <= v_to;
+    where {{ m.flat.key | column('flat') }} > v_last and {{ m.flat.key | column('flat') }} <= v_to
+    order by {{ m.flat.key | column('flat') }}
+    limit 1;
     r_result.written_rows := v_written;
     r_result.read_rows := greatest(r_result.read_rows, v_written + v_rejected);
     r_result.rejected_rows := v_rejected;

@@ -31,11 +31,12 @@ begin
         select pg_catalog.count(*) into v_total from {{ m.flat.table | relation(m.schema) }} as flat;
         r_result.total_rows := v_total;
         r_result.cursor := pg_catalog.jsonb_build_object('stage', 'flat', 'from', (
-            select pg_catalog.min({{ m.flat.key | column('flat') }})::text from {{ m.flat.table | relation(m.schema) }} as flat
+            select {{ m.flat.key | column('flat') }}::text from {{ m.flat.table | relation(m.schema) }} as flat
+            order by {{ m.flat.key | column('flat') }} limit 1
         ));
         return r_result;
     elsif v_stage = 'flat' then
-        select pg_catalog.max(b.batch_key), pg_catalog.count(*) into v_last, r_result.read_rows
+        select (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1], pg_catalog.count(*) into v_last, r_result.read_rows
         from (
             select {{ m.flat.key | column('flat') }} as batch_key
             from {{ m.flat.table | relation(m.schema) }} as flat
@@ -52,7 +53,8 @@ begin
         for r_row in
             select
                 {{ m.flat.key | column('flat') }} as flat_key, {{ m.leaf.id | column(m.leaf.name) }} as leaf_id,
-                {{ m.flat.status | column('flat') }} as status
+                {{ m.flat.status | column('flat') }} as status, {{ m.leaf.sync | column('flat') }} as sync_id,
+                pg_catalog.to_jsonb(flat.*) as content
             from {{ m.flat.table | relation(m.schema) }} as flat
             left join {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} on {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('flat') }}
             where {{ m.flat.key | column('flat') }} >= (r_run.cursor ->> 'from')::{{ m.flat.key_type | sqltype }}
@@ -82,7 +84,13 @@ begin
                 v_done := {{ S | ident }}._push(r_row.flat_key, p_run);
             elsif r_row.leaf_id is not null then
                 v_done := {{ S | ident }}._pull(r_row.leaf_id);
-            elsif v_delete then
+            elsif v_delete and r_row.sync_id is not null then
+                -- a row whose leaf is gone; one that was never migrated is nobody's extra
+                perform tandem._reject(
+                    {{ m.name | literal }}, 'flat', r_row.flat_key::text, r_row.content, '02000',
+                    'deleted by repair: its leaf is gone', 'Its content is kept here.', p_run
+                );
+                perform tandem._resolve({{ m.name | literal }}, r_row.flat_key::text, 'deleted by repair');
                 delete from {{ m.flat.table | relation(m.schema) }} as flat where {{ m.flat.key | column('flat') }} = r_row.flat_key;
                 v_done := 'written';
             else
@@ -94,12 +102,13 @@ begin
                 r_result.rejected_rows := r_result.rejected_rows + 1;
             end if;
         end loop;
-        r_result.cursor := (
-            select case when pg_catalog.min({{ m.flat.key | column('flat') }}) is null then '{"stage": "leaf"}'::jsonb
-                else pg_catalog.jsonb_build_object('stage', 'flat', 'from', pg_catalog.min({{ m.flat.key | column('flat') }})::text) end
+        r_result.cursor := coalesce((
+            select pg_catalog.jsonb_build_object('stage', 'flat', 'from', {{ m.flat.key | column('flat') }}::text)
             from {{ m.flat.table | relation(m.schema) }} as flat
             where {{ m.flat.key | column('flat') }} > v_last
-        );
+            order by {{ m.flat.key | column('flat') }}
+            limit 1
+        ), '{"stage": "leaf"}');
     else
         for r_row in
             select {{ m.leaf.id | column(m.leaf.name) }} as leaf_id

@@ -39,12 +39,13 @@ begin
             r_result.message := pg_catalog.format('%s off for %s', v_direction, v_relation);
         else
             r_result.cursor := pg_catalog.jsonb_build_object('stage', 'rows', 'from', (
-                select pg_catalog.min({{ m.flat.key | column('flat') }})::text from {{ m.flat.table | relation(m.schema) }} as flat
+                select {{ m.flat.key | column('flat') }}::text from {{ m.flat.table | relation(m.schema) }} as flat
+            order by {{ m.flat.key | column('flat') }} limit 1
             ));
             r_result.message := 'noting which row belongs to which leaf';
         end if;
     elsif v_stage = 'rows' then
-        select pg_catalog.max(b.batch_key), pg_catalog.count(*) into v_last, r_result.read_rows
+        select (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1], pg_catalog.count(*) into v_last, r_result.read_rows
         from (
             select {{ m.flat.key | column('flat') }} as batch_key
             from {{ m.flat.table | relation(m.schema) }} as flat
@@ -75,12 +76,13 @@ begin
                 perform {{ S | ident }}._keep(r_row.leaf_id, r_row.flat_key, 'rollback');
             end loop;
         end if;
-        r_result.cursor := (
-            select case when pg_catalog.min({{ m.flat.key | column('flat') }}) is null then '{"stage": "levels"}'::jsonb
-                else pg_catalog.jsonb_build_object('stage', 'rows', 'from', pg_catalog.min({{ m.flat.key | column('flat') }})::text) end
+        r_result.cursor := coalesce((
+            select pg_catalog.jsonb_build_object('stage', 'rows', 'from', {{ m.flat.key | column('flat') }}::text)
             from {{ m.flat.table | relation(m.schema) }} as flat
             where {{ m.flat.key | column('flat') }} > v_last
-        );
+            order by {{ m.flat.key | column('flat') }}
+            limit 1
+        ), '{"stage": "levels"}');
     elsif v_stage = 'levels' then
         v_count := 0;
         if v_remove then

@@ -100,6 +100,9 @@ begin
         into r_result.message
         from {{ S | ident }}.validate() as v;
     end if;
+    if v_dry then
+        r_result.message := 'dry run: nothing was changed';
+    end if;
     r_result.done := true;
     return r_result;
 end

@@ -59,15 +59,14 @@ begin
             {% for pair in m.pairs %}{{ pair.flat | column('new') }}{{ ', ' if not loop.last }}{% endfor %}
 
         ) is not null
-{% for level in m.levels %}
-{% for pair in level.key_pairs %}
-        or {{ pair | flat_changed }}
-{% endfor %}
-{% endfor %}
     then
-        -- not migrated yet, rejected, or moved to another parent
+        -- not migrated yet, or rejected
         perform {{ S | ident }}._push({{ m.flat.key | column('new') }});
     else
+        if {% for level in m.levels %}{% set outer = loop %}{% for pair in level.key_pairs %}{{ pair | flat_changed }}{{ '
+            or ' if not (loop.last and outer.last) }}{% endfor %}{% endfor %} then
+            perform {{ S | ident }}._move({{ m.flat.key | column('new') }});
+        end if;
         -- dated rows first: the echo of the leaf's write then finds nothing that differs
 {% for satellite in m.satellites %}
         if {% for pair in satellite.pairs %}{{ pair | flat_changed }}{{ ' or ' if not loop.last }}{% endfor %} then

@@ -1,0 +1,40 @@
+-- A flat row got another natural key: its leaf goes to the parent of that name, found or created.
+-- Nothing but the place is written: other columns may be on their way from either side.
+create or replace function {{ S | ident }}._move(p_key {{ m.flat.key_type | sqltype }}) returns void
+language plpgsql
+set search_path = {{ m.search_path | path }}
+as $_move$
+declare
+    r_flat record;
+    r_place record;
+begin
+    select * into r_flat
+    from {{ m.flat.table | relation(m.schema) }} as flat
+    where {{ m.flat.key | column('flat') }} = p_key
+    for no key update;
+    if not found then
+        return;
+    end if;
+    select * into r_place from {{ S | ident }}._place(
+{% for level in m.levels %}
+{% for pair, name in level.key_params %}
+        {{ pair | put('r_flat') }},
+{% endfor %}
+{% endfor %}
+        array[{% for level in m.levels %}{{ level.sync | column('r_flat') }}{{ ', ' if not loop.last }}{% endfor %}]
+    );
+    update {{ m.flat.table | relation(m.schema) }} as flat
+    set {% for level in m.levels %}{{ level.sync | ident }} = r_place.{{ level.name | trusted }}_id{{ ', ' if not loop.last }}{% endfor %}
+
+    where {{ m.flat.key | column('flat') }} = p_key
+        and ({% for level in m.levels %}{{ level.sync | column('flat') }} is distinct from r_place.{{ level.name | trusted }}_id{{ '
+            or ' if not loop.last }}{% endfor %});
+    update {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+    set {{ m.leaf.parent | ident }} = r_place.{{ m.bottom.name | trusted }}_id
+    where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('r_flat') }}
+        and {{ m.leaf.parent | column(m.leaf.name) }} is distinct from r_place.{{ m.bottom.name | trusted }}_id;
+end
+$_move$;
+
+comment on function {{ S | ident }}._move({{ m.flat.key_type | sqltype }}) is
+'Moves the leaf of a flat row to the parent that the row''s natural key names.';
