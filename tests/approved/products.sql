@@ -12,7 +12,7 @@ begin
             satellites jsonb not null default '{}',
             reason text not null,
             kept_at timestamptz not null default pg_catalog.clock_timestamp(),
-            constraint kept_pkey primary key (flat_key),
+            constraint kept_pkey primary key (leaf_id),
             constraint kept_reason_check check (reason in ('deleted', 'rollback', 'adopted'))
         );
         create table tandem_products.kept_level (
@@ -29,7 +29,7 @@ begin
             constraint due_pkey primary key (leaf_id, satellite, effective)
         );
         create index due_effective_idx on tandem_products.due (effective);
-        create index kept_leaf_idx on tandem_products.kept (leaf_id);
+        create index kept_flat_key_idx on tandem_products.kept (flat_key);
         -- Calls and durations per direction: sequences count errors too, and hold no lock.
         create sequence tandem_products.f2h_calls;
         create sequence tandem_products.f2h_100us;
@@ -562,10 +562,10 @@ begin
         select kept.flat_key, kept.leaf_id
         from tandem_products.kept as kept
         where kept.reason = 'rollback'
-        order by kept.flat_key
+        order by kept.leaf_id
         limit p_rows
     loop
-        update tandem_products.kept as kept set reason = 'deleted' where kept.flat_key = r_kept.flat_key;
+        update tandem_products.kept as kept set reason = 'deleted' where kept.leaf_id = r_kept.leaf_id;
         if not exists (
             select from public.tblproduct as flat
             where flat.configid = r_kept.leaf_id
@@ -683,8 +683,8 @@ begin
     ));
     insert into tandem_products.kept (flat_key, leaf_id, leaf, satellites, reason)
     values (p_key, p_leaf, v_leaf, v_satellites, p_reason)
-    on conflict (flat_key) do update
-    set leaf_id = excluded.leaf_id, leaf = excluded.leaf, satellites = excluded.satellites,
+    on conflict (leaf_id) do update
+    set flat_key = excluded.flat_key, leaf = excluded.leaf, satellites = excluded.satellites,
         reason = excluded.reason, kept_at = excluded.kept_at;
     delete from public.tblconfigprice as s where s.configid = p_leaf;
     delete from public.tblconfig as config
@@ -924,14 +924,18 @@ begin
         v_from := (r_run.cursor ->> 'from')::bigint;
         v_to := (r_run.cursor ->> 'to')::bigint;
     else
-        select pg_catalog.min(flat.productid) into v_from
+        select flat.productid into v_from
         from public.tblproduct as flat
-        where r_run.key_from is null or flat.productid >= r_run.key_from::bigint;
-        select pg_catalog.max(flat.productid) into v_to
+        where r_run.key_from is null or flat.productid >= r_run.key_from::bigint
+    order by flat.productid
+    limit 1;
+        select flat.productid into v_to
         from public.tblproduct as flat
-        where r_run.key_to is null or flat.productid <= r_run.key_to::bigint;
+        where r_run.key_to is null or flat.productid <= r_run.key_to::bigint
+    order by flat.productid desc
+    limit 1;
     end if;
-    select pg_catalog.max(b.batch_key), pg_catalog.count(*) into v_last, r_result.read_rows
+    select (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1], pg_catalog.count(*) into v_last, r_result.read_rows
     from (
         select flat.productid as batch_key
         from public.tblproduct as flat
@@ -998,8 +1002,8 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
         -- Linked already: the note has done its work; a difference is found below.
         delete from tandem_products.kept as kept
         using public.tblproduct as flat
-        where flat.productid >= v_from and flat.productid <= v_last and kept.flat_key = flat.productid::text
-            and kept.leaf is null and flat.configid = kept.leaf_id;
+        where flat.productid >= v_from and flat.productid <= v_last and kept.leaf is null
+            and flat.configid = kept.leaf_id;
         -- What was kept at a DELETE or a rollback is brought back row by row; so is, on a second
         -- migration, what differs.
         for v_key in
@@ -1007,7 +1011,12 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
             from public.tblproduct as flat
             join tandem_products.kept as kept on kept.flat_key = flat.productid::text
             where flat.productid >= v_from and flat.productid <= v_last and flat.syncstatus = 'active'
-                and (flat.configid is null or flat.configid = kept.leaf_id)
+                and flat.configid is null
+            union
+            select flat.productid
+            from public.tblproduct as flat
+            join tandem_products.kept as kept on kept.leaf_id = flat.configid
+            where flat.productid >= v_from and flat.productid <= v_last and flat.syncstatus = 'active'
         loop
             if tandem_products._push(v_key, p_run) = 'written' then
                 v_written := v_written + 1;
@@ -1259,9 +1268,11 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
         end loop;
     end if;
 
-    select pg_catalog.min(flat.productid) into v_next
+    select flat.productid into v_next
     from public.tblproduct as flat
-    where flat.productid > v_last and flat.productid <= v_to;
+    where flat.productid > v_last and flat.productid <= v_to
+    order by flat.productid
+    limit 1;
     r_result.written_rows := v_written;
     r_result.read_rows := greatest(r_result.read_rows, v_written + v_rejected);
     r_result.rejected_rows := v_rejected;
@@ -1276,6 +1287,46 @@ $_migrate_batch$;
 
 comment on function tandem_products._migrate_batch(bigint, integer, jsonb) is
 'Moves one batch of flat rows into the hierarchy.';
+
+-- procedures/sync/_move.sql
+-- A flat row got another natural key: its leaf goes to the parent of that name, found or created.
+-- Nothing but the place is written: other columns may be on their way from either side.
+create or replace function tandem_products._move(p_key bigint) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_move$
+declare
+    r_flat record;
+    r_place record;
+begin
+    select * into r_flat
+    from public.tblproduct as flat
+    where flat.productid = p_key
+    for no key update;
+    if not found then
+        return;
+    end if;
+    select * into r_place from tandem_products._place(
+        r_flat.productname,
+        case when tandem.is_blank(r_flat.version) then '1' else r_flat.version end,
+        case when tandem.is_blank(r_flat.catalogname) then 'default' else r_flat.catalogname end,
+        array[r_flat.baseproductid, r_flat.versionid, r_flat.catalogid]
+    );
+    update public.tblproduct as flat
+    set baseproductid = r_place.base_id, versionid = r_place.version_id, catalogid = r_place.catalog_id
+    where flat.productid = p_key
+        and (flat.baseproductid is distinct from r_place.base_id
+            or flat.versionid is distinct from r_place.version_id
+            or flat.catalogid is distinct from r_place.catalog_id);
+    update public.tblconfig as config
+    set catalogid = r_place.catalog_id
+    where config.configid = r_flat.configid
+        and config.catalogid is distinct from r_place.catalog_id;
+end
+$_move$;
+
+comment on function tandem_products._move(bigint) is
+'Moves the leaf of a flat row to the parent that the row''s natural key names.';
 
 -- procedures/sync/_note_due.sql
 -- Dated rows of the future that no trigger has seen: written before the sync was on, or while it was
@@ -1588,9 +1639,20 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
         return 'rejected';
     end if;
     v_leaf := r_flat.configid;
-    delete from tandem_products.kept as kept
-    where kept.flat_key = p_key::text and (v_leaf is null or kept.leaf_id = v_leaf)
-    returning kept.* into r_kept;
+    -- Kept content belongs to the leaf where that is known, else to the flat key that had it last.
+    if v_leaf is not null then
+        select kept.* into r_kept from tandem_products.kept as kept where kept.leaf_id = v_leaf;
+    else
+        select kept.* into r_kept
+        from tandem_products.kept as kept
+        where kept.flat_key = p_key::text and not exists (
+            select from public.tblproduct as flat
+            where flat.configid = kept.leaf_id
+        )
+        order by kept.kept_at desc
+        limit 1;
+    end if;
+    delete from tandem_products.kept as kept where kept.leaf_id = r_kept.leaf_id;
     v_leaf := coalesce(v_leaf, r_kept.leaf_id, tandem.new_id());
     select * into r_place from tandem_products._place(
         r_flat.productname,
@@ -1598,9 +1660,23 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
         case when tandem.is_blank(r_flat.catalogname) then 'default' else r_flat.catalogname end,
         array[r_flat.baseproductid, r_flat.versionid, r_flat.catalogid]
     );
+    -- the link first: whoever sees the leaf finds its flat row
+    update public.tblproduct as flat
+    set syncstatus = 'active', configid = v_leaf,
+        baseproductid = r_place.base_id,
+        versionid = r_place.version_id,
+        catalogid = r_place.catalog_id
+    where flat.productid = p_key
+        and (flat.syncstatus is distinct from 'active'
+            or flat.configid is distinct from v_leaf
+            or flat.baseproductid is distinct from r_place.base_id
+            or flat.versionid is distinct from r_place.version_id
+            or flat.catalogid is distinct from r_place.catalog_id
+        );
+    v_written := found;
     if r_kept.leaf is not null then
         -- what the flat table cannot hold comes back
-        v_written := tandem._put_back(
+        perform tandem._put_back(
             'public.tblconfig'::regclass,
             r_kept.leaf || pg_catalog.jsonb_build_object(
                 'configid', v_leaf, 'catalogid', r_place.catalog_id
@@ -1644,19 +1720,6 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
             );
         v_written := v_written or found;
     end if;
-    update public.tblproduct as flat
-    set syncstatus = 'active', configid = v_leaf,
-        baseproductid = r_place.base_id,
-        versionid = r_place.version_id,
-        catalogid = r_place.catalog_id
-    where flat.productid = p_key
-        and (flat.syncstatus is distinct from 'active'
-            or flat.configid is distinct from v_leaf
-            or flat.baseproductid is distinct from r_place.base_id
-            or flat.versionid is distinct from r_place.version_id
-            or flat.catalogid is distinct from r_place.catalog_id
-        );
-    v_written := v_written or found;
     if exists (
         select from tandem_products.due as due
         where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp()
@@ -1802,11 +1865,12 @@ begin
         select pg_catalog.count(*) into v_total from public.tblproduct as flat;
         r_result.total_rows := v_total;
         r_result.cursor := pg_catalog.jsonb_build_object('stage', 'flat', 'from', (
-            select pg_catalog.min(flat.productid)::text from public.tblproduct as flat
+            select flat.productid::text from public.tblproduct as flat
+            order by flat.productid limit 1
         ));
         return r_result;
     elsif v_stage = 'flat' then
-        select pg_catalog.max(b.batch_key), pg_catalog.count(*) into v_last, r_result.read_rows
+        select (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1], pg_catalog.count(*) into v_last, r_result.read_rows
         from (
             select flat.productid as batch_key
             from public.tblproduct as flat
@@ -1823,7 +1887,8 @@ begin
         for r_row in
             select
                 flat.productid as flat_key, config.configid as leaf_id,
-                flat.syncstatus as status
+                flat.syncstatus as status, flat.configid as sync_id,
+                pg_catalog.to_jsonb(flat.*) as content
             from public.tblproduct as flat
             left join public.tblconfig as config on config.configid = flat.configid
             where flat.productid >= (r_run.cursor ->> 'from')::bigint
@@ -1855,7 +1920,13 @@ begin
                 v_done := tandem_products._push(r_row.flat_key, p_run);
             elsif r_row.leaf_id is not null then
                 v_done := tandem_products._pull(r_row.leaf_id);
-            elsif v_delete then
+            elsif v_delete and r_row.sync_id is not null then
+                -- a row whose leaf is gone; one that was never migrated is nobody's extra
+                perform tandem._reject(
+                    'products', 'flat', r_row.flat_key::text, r_row.content, '02000',
+                    'deleted by repair: its leaf is gone', 'Its content is kept here.', p_run
+                );
+                perform tandem._resolve('products', r_row.flat_key::text, 'deleted by repair');
                 delete from public.tblproduct as flat where flat.productid = r_row.flat_key;
                 v_done := 'written';
             else
@@ -1867,12 +1938,13 @@ begin
                 r_result.rejected_rows := r_result.rejected_rows + 1;
             end if;
         end loop;
-        r_result.cursor := (
-            select case when pg_catalog.min(flat.productid) is null then '{"stage": "leaf"}'::jsonb
-                else pg_catalog.jsonb_build_object('stage', 'flat', 'from', pg_catalog.min(flat.productid)::text) end
+        r_result.cursor := coalesce((
+            select pg_catalog.jsonb_build_object('stage', 'flat', 'from', flat.productid::text)
             from public.tblproduct as flat
             where flat.productid > v_last
-        );
+            order by flat.productid
+            limit 1
+        ), '{"stage": "leaf"}');
     else
         for r_row in
             select config.configid as leaf_id
@@ -1959,7 +2031,7 @@ begin
     insert into tandem_products.kept (flat_key, leaf_id, reason)
     select p.flat_key, p.leaf_id, 'adopted' from pairs as p
     where p.leaves = 1 and p.flats = 1
-    on conflict (flat_key) do nothing;
+    on conflict (leaf_id) do nothing;
     r_result.cursor := r_result.cursor || '{"stage": "rows"}';
     r_result.message := 'copying rows';
     return r_result;
@@ -2070,12 +2142,13 @@ begin
             r_result.message := pg_catalog.format('%s off for %s', v_direction, v_relation);
         else
             r_result.cursor := pg_catalog.jsonb_build_object('stage', 'rows', 'from', (
-                select pg_catalog.min(flat.productid)::text from public.tblproduct as flat
+                select flat.productid::text from public.tblproduct as flat
+            order by flat.productid limit 1
             ));
             r_result.message := 'noting which row belongs to which leaf';
         end if;
     elsif v_stage = 'rows' then
-        select pg_catalog.max(b.batch_key), pg_catalog.count(*) into v_last, r_result.read_rows
+        select (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1], pg_catalog.count(*) into v_last, r_result.read_rows
         from (
             select flat.productid as batch_key
             from public.tblproduct as flat
@@ -2089,8 +2162,8 @@ begin
         from public.tblproduct as flat
         where flat.productid >= (r_run.cursor ->> 'from')::bigint
             and flat.productid <= v_last and flat.configid is not null
-        on conflict (flat_key) do update
-        set leaf_id = excluded.leaf_id, leaf = null, satellites = '{}', reason = excluded.reason,
+        on conflict (leaf_id) do update
+        set flat_key = excluded.flat_key, leaf = null, satellites = '{}', reason = excluded.reason,
             kept_at = excluded.kept_at;
         get diagnostics v_count = row_count;
         r_result.written_rows := v_count;
@@ -2106,12 +2179,13 @@ begin
                 perform tandem_products._keep(r_row.leaf_id, r_row.flat_key, 'rollback');
             end loop;
         end if;
-        r_result.cursor := (
-            select case when pg_catalog.min(flat.productid) is null then '{"stage": "levels"}'::jsonb
-                else pg_catalog.jsonb_build_object('stage', 'rows', 'from', pg_catalog.min(flat.productid)::text) end
+        r_result.cursor := coalesce((
+            select pg_catalog.jsonb_build_object('stage', 'rows', 'from', flat.productid::text)
             from public.tblproduct as flat
             where flat.productid > v_last
-        );
+            order by flat.productid
+            limit 1
+        ), '{"stage": "levels"}');
     elsif v_stage = 'levels' then
         v_count := 0;
         if v_remove then
@@ -2935,6 +3009,9 @@ begin
         into r_result.message
         from tandem_products.validate() as v;
     end if;
+    if v_dry then
+        r_result.message := 'dry run: nothing was changed';
+    end if;
     r_result.done := true;
     return r_result;
 end
@@ -3424,7 +3501,9 @@ begin
         and not exists (
             select from public.tblproduct as flat
             where flat.configid = kept.leaf_id
-        );
+        )
+    order by kept.kept_at desc
+    limit 1;
     if found then
         -- The AFTER trigger brings back what was kept, the slow way: no parents are assigned here.
         return new;
@@ -3655,13 +3734,15 @@ begin
         or tandem_products._fault(
 new.productname, new.version, new.catalogname, new.configname, new.sku, new.configdata, new.status, new.amount, new.currency
         ) is not null
-        or old.productname is distinct from new.productname
-        or old.version is distinct from new.version
-        or old.catalogname is distinct from new.catalogname
     then
-        -- not migrated yet, rejected, or moved to another parent
+        -- not migrated yet, or rejected
         perform tandem_products._push(new.productid);
     else
+        if old.productname is distinct from new.productname
+            or old.version is distinct from new.version
+            or old.catalogname is distinct from new.catalogname then
+            perform tandem_products._move(new.productid);
+        end if;
         -- dated rows first: the echo of the leaf's write then finds nothing that differs
         if old.amount is distinct from new.amount or old.currency is distinct from new.currency then
             perform tandem_products._push_price(new.configid);
