@@ -525,7 +525,6 @@ def test_a_verb_in_the_wrong_phase_names_the_next_call(db: Database) -> None:
         "call tandem.migrate('products')",
         "select * from tandem.validate('products')",
         "select * from tandem.drift('products')",
-        "select * from tandem.show('products', '1')",
     ):
         with pytest.raises(psycopg.errors.DatabaseError) as caught:
             conn.execute(statement.encode())

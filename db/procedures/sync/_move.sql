@@ -31,6 +31,10 @@ begin
             or ' if not loop.last }}{% endfor %});
     update {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     set {{ m.leaf.parent | ident }} = r_place.{{ m.bottom.name | trusted }}_id
+{%- if m.leaf.actor %},
+        {{ m.leaf.actor | ident }} = session_user
+{%- endif %}
+
     where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('r_flat') }}
         and {{ m.leaf.parent | column(m.leaf.name) }} is distinct from r_place.{{ m.bottom.name | trusted }}_id;
 end
