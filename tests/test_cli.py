@@ -217,7 +217,14 @@ def test_ctrl_c_ends_a_migration_that_the_same_command_resumes(
     assert "pgtandem migrate products --batch-rows 20 --pause-ms 20" in done.err
     assert PASSWORD not in done.err
     wait_for(
-        lambda: one(owner, "select count(*) from tandem.progress where running_now") == 0,
+        lambda: (
+            one(
+                owner,
+                "select count(*) from pg_stat_activity as a"
+                " join tandem.run as r on r.backend_pid = a.pid where r.kind = 'migrate'",
+            )
+            == 0
+        ),
         "the server to end the call",
     )
     moved = one(owner, "select read_rows from tandem.run where kind = 'migrate'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -48,6 +49,8 @@ def start(
     """The command as a running process; PGTANDEM_DSN is `dsn`."""
     return subprocess.Popen(
         [sys.executable, "-m", "pgtandem", *map(str, arguments)],
+        # a job in the background starts with Ctrl-C ignored, and its children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=stderr,
