@@ -11,27 +11,8 @@
 
         )
 {%- endmacro %}
-{% macro join_level(level, position) %}
-{# OFFSET 0 keeps the planner from joining a level to the one above first: on tables that it takes for
-   empty it would read all children of a parent for each row. #}
-cross join lateral (
-            select {{ level.id | column('one') }}{% if level.parent %}, {{ level.parent | column('one') }}{% endif %}
-{%- for pair in level.key_pairs %}, {{ pair.hier | column('one') }}{% endfor %}
-
-            from {{ level.table | relation(m.schema) }} as one
-            where {% if level.parent %}{{ level.parent | column('one') }} = {{ m.levels[position - 1].id | column(m.levels[position - 1].name) }}
-                and {% endif %}
-{% for pair in level.key_pairs %}
-{{ pair.hier | column('one') }} = {{ pair | put('flat') }}{{ '
-                and ' if not loop.last }}
-{%- endfor %}
-
-            offset 0
-        ) as {{ level.name | ident }}
-{%- endmacro %}
 -- One batch of rows. They are locked before they are read: a row that is deleted or changed
--- meanwhile is either seen as it is afterwards, or is the triggers' work. Index plans are held to,
--- because plans are first made while the new tables are empty and unanalysed.
+-- meanwhile is either seen as it is afterwards, or is the triggers' work.
 create or replace function {{ S | ident }}._migrate_batch(p_run bigint, p_rows integer, p_failure jsonb)
 returns tandem.step_result
 language plpgsql
@@ -48,10 +29,10 @@ declare
     v_last {{ m.flat.key_type | sqltype }};
     v_next {{ m.flat.key_type | sqltype }};
     v_key {{ m.flat.key_type | sqltype }};
-    v_now timestamptz;
     v_left bigint;
     v_written bigint := 0;
     v_rejected bigint := 0;
+    v_done bigint;
     v_lost bigint;
     v_tries integer := 0;
     r_run tandem.run;
@@ -175,7 +156,7 @@ begin
         end if;
     end if;
 
-    -- The rest, set by set: parents top down, locked in key order once they are there, then the rows.
+    -- The rest, set by set; more than once where a parent was created or renamed by others meanwhile.
     loop
         select pg_catalog.count(*) into v_left
         from {{ m.flat.table | relation(m.schema) }} as flat
@@ -189,113 +170,9 @@ begin
                 hint = 'Does a BEFORE trigger of your own suppress the UPDATE, or change a key '
                 'column of the hierarchy?';
         end if;
-{% for level in m.levels %}
-        insert into {{ level.table | relation(m.schema) }} (
-            {{ level.id | ident }}
-            {%- if level.parent %}, {{ level.parent | ident }}{% endif %}
-            {%- for pair in level.key_pairs %}, {{ pair.hier | ident }}{% endfor %}
-
-        )
-        select tandem.new_id()
-            {%- if level.parent %}, k.parent_id{% endif %}
-            {%- for pair in level.key_pairs %}, k.key_{{ loop.index | literal }}{% endfor %}
-
-        from (
-            select distinct
-{% if level.parent %}
-                {{ m.levels[loop.index0 - 1].id | column(m.levels[loop.index0 - 1].name) }} as parent_id,
-{% endif %}
-{% for pair in level.key_pairs %}
-                {{ pair | put('flat') }} as key_{{ loop.index | literal }}{{ ',' if not loop.last }}
-{% endfor %}
-            from {{ m.flat.table | relation(m.schema) }} as flat
-{% for other in m.levels[:loop.index0] %}
-            {{ join_level(other, loop.index0) | trusted }}
-{% endfor %}
-            where {{ todo() | trusted }}
-        ) as k
-        where not exists (
-            select from {{ level.table | relation(m.schema) }} as {{ level.name | ident }}
-            where {% if level.parent %}{{ level.parent | column(level.name) }} = k.parent_id and {% endif %}
-{% for pair in level.key_pairs %}
-{{ pair.hier | column(level.name) }} = k.key_{{ loop.index | literal }}{{ ' and ' if not loop.last }}
-{%- endfor %}
-
-        )
-        order by {% if level.parent %}k.parent_id, {% endif %}
-{% for pair in level.key_pairs %}k.key_{{ loop.index | literal }}{{ ', ' if not loop.last }}{% endfor %}
-
-        on conflict do nothing;
-        perform from {{ level.table | relation(m.schema) }} as {{ level.name | ident }}
-        where {{ level.id | column(level.name) }} in (
-            select {{ level.id | column(level.name) }}
-            from {{ m.flat.table | relation(m.schema) }} as flat
-{% for other in m.levels[:loop.index] %}
-            {{ join_level(other, loop.index0) | trusted }}
-{% endfor %}
-            where {{ todo() | trusted }}
-        )
-        order by {% if level.parent %}{{ level.parent | column(level.name) }}, {% endif %}
-{% for pair in level.key_pairs %}{{ pair.hier | column(level.name) }}{{ ', ' if not loop.last }}{% endfor %}
-
-        for key share;
-{% endfor %}
-        v_now := pg_catalog.clock_timestamp();
-        with assigned as (
-            update {{ m.flat.table | relation(m.schema) }} as flat
-            set {{ m.leaf.sync | ident }} = tandem.new_id()
-{%- for level in m.levels %},
-                {{ level.sync | ident }} = placed.{{ (level.name ~ '_id') | ident }}
-{%- endfor %}
-
-            from (
-                select {{ m.flat.key | column('flat') }} as flat_key
-{%- for level in m.levels %}, {{ level.id | column(level.name) }} as {{ (level.name ~ '_id') | ident }}{% endfor %}
-
-                from {{ m.flat.table | relation(m.schema) }} as flat
-{% for level in m.levels %}
-                {{ join_level(level, loop.index0) | trusted }}
-{% endfor %}
-                where {{ todo() | trusted }}
-            ) as placed
-            where {{ m.flat.key | column('flat') }} = placed.flat_key
-            returning flat.*
-        ),
-
-        leaves as (
-            insert into {{ m.leaf.table | relation(m.schema) }} (
-                {{ m.leaf.id | ident }}, {{ m.leaf.parent | ident }}
-                {%- for pair in m.leaf.pairs %}, {{ pair.hier | ident }}{% endfor %}
-                {%- if m.leaf.actor %}, {{ m.leaf.actor | ident }}{% endif %}
-
-            )
-            select {{ m.leaf.sync | column('flat') }}, {{ m.bottom.sync | column('flat') }}
-                {%- for pair in m.leaf.pairs %}, {{ pair | put('flat') }}{% endfor %}
-                {%- if m.leaf.actor %}, session_user{% endif %}
-
-            from assigned as flat
-            returning {{ m.leaf.id | ident }}
-        ){% for satellite in m.satellites %},
-
-        {{ (satellite.name ~ '_rows') | ident }} as (
-            insert into {{ satellite.table | relation(m.schema) }} (
-                {{ satellite.id | ident }}, {{ satellite.parent | ident }}, {{ satellite.effective | ident }}
-                {%- for pair in satellite.pairs %}, {{ pair.hier | ident }}{% endfor %}
-                {%- for name, value in satellite.where %}, {{ name | ident }}{% endfor %}
-
-            )
-            select tandem.new_id(), {{ m.leaf.sync | column('flat') }}, v_now
-                {%- for pair in satellite.pairs %}, {{ pair | put('flat') }}{% endfor %}
-                {%- for name, value in satellite.where %}, {{ value | literal }}{% endfor %}
-
-            from assigned as flat
-            where {{ satellite.lead_pair.flat | column('flat') }} is not null
-        ){% endfor %}
-
-
-        select v_written + a.rows_done, a.rows_done - l.rows_done into v_written, v_lost
-        from (select pg_catalog.count(*) as rows_done from assigned) as a
-        cross join (select pg_catalog.count(*) as rows_done from leaves) as l;
+        select w.rows_done, w.rows_done - w.leaves_done into v_done, v_lost
+        from {{ S | ident }}._migrate_rows(v_from, v_last) as w;
+        v_written := v_written + v_done;
         if v_lost > 0 then
             perform {{ S | ident }}._suppressed({{ m.leaf.table | literal }}, v_from || ' to ' || v_last);
         end if;
