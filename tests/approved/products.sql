@@ -889,8 +889,7 @@ comment on function tandem_products._lock_chain(uuid) is
 
 -- procedures/sync/_migrate_batch.sql
 -- One batch of rows. They are locked before they are read: a row that is deleted or changed
--- meanwhile is either seen as it is afterwards, or is the triggers' work. Index plans are held to,
--- because plans are first made while the new tables are empty and unanalysed.
+-- meanwhile is either seen as it is afterwards, or is the triggers' work.
 create or replace function tandem_products._migrate_batch(p_run bigint, p_rows integer, p_failure jsonb)
 returns tandem.step_result
 language plpgsql
@@ -907,10 +906,11 @@ declare
     v_last bigint;
     v_next bigint;
     v_key bigint;
-    v_now timestamptz;
+    v_odd boolean;
     v_left bigint;
     v_written bigint := 0;
     v_rejected bigint := 0;
+    v_done bigint;
     v_lost bigint;
     v_tries integer := 0;
     r_run tandem.run;
@@ -935,9 +935,14 @@ begin
     order by flat.productid desc
     limit 1;
     end if;
-    select (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1], pg_catalog.count(*) into v_last, r_result.read_rows
+    select (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1], pg_catalog.count(*), pg_catalog.bool_or(b.is_odd)
+    into v_last, r_result.read_rows, v_odd
     from (
-        select flat.productid as batch_key
+        select flat.productid as batch_key,
+            flat.configid is null and (flat.syncstatus is distinct from 'active'
+                or tandem_products._fault(
+flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status, flat.amount, flat.currency
+        ) is not null) as is_odd
         from public.tblproduct as flat
         where flat.productid >= v_from and flat.productid <= v_to
         order by flat.productid
@@ -962,7 +967,9 @@ begin
         set syncstatus = 'rejected'
         where flat.productid >= v_from and flat.productid <= v_last and flat.syncstatus is distinct from 'rejected';
         v_rejected := r_result.read_rows;
-    else
+        v_odd := false;
+    end if;
+    if v_odd then
         for r_row in
             select flat.productid as row_key, pg_catalog.to_jsonb(flat.*) as content, tandem_products._fault(
 flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status, flat.amount, flat.currency
@@ -999,13 +1006,14 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
         loop
             perform tandem._resolve('products', v_key::text, 'migrated');
         end loop;
+    end if;
+    if p_failure is null and exists (select from tandem_products.kept) then
         -- Linked already: the note has done its work; a difference is found below.
         delete from tandem_products.kept as kept
         using public.tblproduct as flat
         where flat.productid >= v_from and flat.productid <= v_last and kept.leaf is null
             and flat.configid = kept.leaf_id;
-        -- What was kept at a DELETE or a rollback is brought back row by row; so is, on a second
-        -- migration, what differs.
+        -- What was kept at a DELETE or a rollback is brought back row by row.
         for v_key in
             select flat.productid
             from public.tblproduct as flat
@@ -1022,25 +1030,26 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
                 v_written := v_written + 1;
             end if;
         end loop;
-        if (r_run.cursor ->> 'again')::boolean then
-            for v_key in
-                select flat.productid
-                from public.tblproduct as flat
-                left join public.tblconfig as config on config.configid = flat.configid
-                where flat.productid >= v_from and flat.productid <= v_last and flat.configid is not null
-                    and (config.configid is null or flat.syncstatus is distinct from 'active'
-                        or tandem_products._differs(flat.configid))
-            loop
-                case tandem_products._push(v_key, p_run)
-                    when 'written' then v_written := v_written + 1;
-                    when 'rejected' then v_rejected := v_rejected + 1;
-                    else null;
-                end case;
-            end loop;
-        end if;
+    end if;
+    -- On a second migration, what differs.
+    if p_failure is null and (r_run.cursor ->> 'again')::boolean then
+        for v_key in
+            select flat.productid
+            from public.tblproduct as flat
+            left join public.tblconfig as config on config.configid = flat.configid
+            where flat.productid >= v_from and flat.productid <= v_last and flat.configid is not null
+                and (config.configid is null or flat.syncstatus is distinct from 'active'
+                    or tandem_products._differs(flat.configid))
+        loop
+            case tandem_products._push(v_key, p_run)
+                when 'written' then v_written := v_written + 1;
+                when 'rejected' then v_rejected := v_rejected + 1;
+                else null;
+            end case;
+        end loop;
     end if;
 
-    -- The rest, set by set: parents top down, locked in key order once they are there, then the rows.
+    -- The rest, set by set; more than once where a parent was created or renamed by others meanwhile.
     loop
         select pg_catalog.count(*) into v_left
         from public.tblproduct as flat
@@ -1055,202 +1064,9 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
                 hint = 'Does a BEFORE trigger of your own suppress the UPDATE, or change a key '
                 'column of the hierarchy?';
         end if;
-        insert into public.tblbaseproduct (
-            baseproductid, name
-        )
-        select tandem.new_id(), k.key_1
-        from (
-            select distinct
-                flat.productname as key_1
-            from public.tblproduct as flat
-            where flat.productid >= v_from and flat.productid <= v_last
-            and flat.configid is null and flat.syncstatus = 'active'
-        ) as k
-        where not exists (
-            select from public.tblbaseproduct as base
-            where base.name = k.key_1
-        )
-        order by k.key_1
-        on conflict do nothing;
-        perform from public.tblbaseproduct as base
-        where base.baseproductid in (
-            select base.baseproductid
-            from public.tblproduct as flat
-            cross join lateral (
-            select one.baseproductid, one.name
-            from public.tblbaseproduct as one
-            where one.name = flat.productname
-            offset 0
-        ) as base
-            where flat.productid >= v_from and flat.productid <= v_last
-            and flat.configid is null and flat.syncstatus = 'active'
-        )
-        order by base.name
-        for key share;
-        insert into public.tblproductversion (
-            versionid, baseproductid, version
-        )
-        select tandem.new_id(), k.parent_id, k.key_1
-        from (
-            select distinct
-                base.baseproductid as parent_id,
-                case when tandem.is_blank(flat.version) then '1' else flat.version end as key_1
-            from public.tblproduct as flat
-            cross join lateral (
-            select one.baseproductid, one.name
-            from public.tblbaseproduct as one
-            where one.name = flat.productname
-            offset 0
-        ) as base
-            where flat.productid >= v_from and flat.productid <= v_last
-            and flat.configid is null and flat.syncstatus = 'active'
-        ) as k
-        where not exists (
-            select from public.tblproductversion as version
-            where version.baseproductid = k.parent_id and version.version = k.key_1
-        )
-        order by k.parent_id, k.key_1
-        on conflict do nothing;
-        perform from public.tblproductversion as version
-        where version.versionid in (
-            select version.versionid
-            from public.tblproduct as flat
-            cross join lateral (
-            select one.baseproductid, one.name
-            from public.tblbaseproduct as one
-            where one.name = flat.productname
-            offset 0
-        ) as base
-            cross join lateral (
-            select one.versionid, one.baseproductid, one.version
-            from public.tblproductversion as one
-            where one.baseproductid = base.baseproductid
-                and one.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
-            offset 0
-        ) as version
-            where flat.productid >= v_from and flat.productid <= v_last
-            and flat.configid is null and flat.syncstatus = 'active'
-        )
-        order by version.baseproductid, version.version
-        for key share;
-        insert into public.tblcatalog (
-            catalogid, versionid, name
-        )
-        select tandem.new_id(), k.parent_id, k.key_1
-        from (
-            select distinct
-                version.versionid as parent_id,
-                case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end as key_1
-            from public.tblproduct as flat
-            cross join lateral (
-            select one.baseproductid, one.name
-            from public.tblbaseproduct as one
-            where one.name = flat.productname
-            offset 0
-        ) as base
-            cross join lateral (
-            select one.versionid, one.baseproductid, one.version
-            from public.tblproductversion as one
-            where one.baseproductid = base.baseproductid
-                and one.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
-            offset 0
-        ) as version
-            where flat.productid >= v_from and flat.productid <= v_last
-            and flat.configid is null and flat.syncstatus = 'active'
-        ) as k
-        where not exists (
-            select from public.tblcatalog as catalog
-            where catalog.versionid = k.parent_id and catalog.name = k.key_1
-        )
-        order by k.parent_id, k.key_1
-        on conflict do nothing;
-        perform from public.tblcatalog as catalog
-        where catalog.catalogid in (
-            select catalog.catalogid
-            from public.tblproduct as flat
-            cross join lateral (
-            select one.baseproductid, one.name
-            from public.tblbaseproduct as one
-            where one.name = flat.productname
-            offset 0
-        ) as base
-            cross join lateral (
-            select one.versionid, one.baseproductid, one.version
-            from public.tblproductversion as one
-            where one.baseproductid = base.baseproductid
-                and one.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
-            offset 0
-        ) as version
-            cross join lateral (
-            select one.catalogid, one.versionid, one.name
-            from public.tblcatalog as one
-            where one.versionid = version.versionid
-                and one.name = case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end
-            offset 0
-        ) as catalog
-            where flat.productid >= v_from and flat.productid <= v_last
-            and flat.configid is null and flat.syncstatus = 'active'
-        )
-        order by catalog.versionid, catalog.name
-        for key share;
-        v_now := pg_catalog.clock_timestamp();
-        with assigned as (
-            update public.tblproduct as flat
-            set configid = tandem.new_id(),
-                baseproductid = placed.base_id,
-                versionid = placed.version_id,
-                catalogid = placed.catalog_id
-            from (
-                select flat.productid as flat_key, base.baseproductid as base_id, version.versionid as version_id, catalog.catalogid as catalog_id
-                from public.tblproduct as flat
-                cross join lateral (
-            select one.baseproductid, one.name
-            from public.tblbaseproduct as one
-            where one.name = flat.productname
-            offset 0
-        ) as base
-                cross join lateral (
-            select one.versionid, one.baseproductid, one.version
-            from public.tblproductversion as one
-            where one.baseproductid = base.baseproductid
-                and one.version = case when tandem.is_blank(flat.version) then '1' else flat.version end
-            offset 0
-        ) as version
-                cross join lateral (
-            select one.catalogid, one.versionid, one.name
-            from public.tblcatalog as one
-            where one.versionid = version.versionid
-                and one.name = case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end
-            offset 0
-        ) as catalog
-                where flat.productid >= v_from and flat.productid <= v_last
-            and flat.configid is null and flat.syncstatus = 'active'
-            ) as placed
-            where flat.productid = placed.flat_key
-            returning flat.*
-        ),
-
-        leaves as (
-            insert into public.tblconfig (
-                configid, catalogid, name, sku, attributes, status
-            )
-            select flat.configid, flat.catalogid, flat.configname, flat.sku, flat.configdata, flat.status
-            from assigned as flat
-            returning configid
-        ),
-
-        price_rows as (
-            insert into public.tblconfigprice (
-                priceid, configid, effectivefrom, amount, currency
-            )
-            select tandem.new_id(), flat.configid, v_now, flat.amount, flat.currency
-            from assigned as flat
-            where flat.amount is not null
-        )
-
-        select v_written + a.rows_done, a.rows_done - l.rows_done into v_written, v_lost
-        from (select pg_catalog.count(*) as rows_done from assigned) as a
-        cross join (select pg_catalog.count(*) as rows_done from leaves) as l;
+        select w.rows_done, w.rows_done - w.leaves_done into v_done, v_lost
+        from tandem_products._migrate_rows(v_from, v_last) as w;
+        v_written := v_written + v_done;
         if v_lost > 0 then
             perform tandem_products._suppressed('tblconfig', v_from || ' to ' || v_last);
         end if;
@@ -1287,6 +1103,189 @@ $_migrate_batch$;
 
 comment on function tandem_products._migrate_batch(bigint, integer, jsonb) is
 'Moves one batch of flat rows into the hierarchy.';
+
+-- procedures/sync/_migrate_rows.sql
+-- The set-based part of a batch, one statement: parents found or created top down, then the flat rows'
+-- ids, the leaves and the dated rows. A parent that is found is locked in key order by the look-up itself:
+-- if it was renamed meanwhile the condition is tested again on the new version, and it is not found.
+-- One that somebody else has just created is not seen: such rows wait for the caller's next turn.
+-- Tables are read by index (OFFSET 0: level by level), because plans are first made while they are
+-- empty and unanalysed; what the batch itself holds is joined by hash.
+create or replace function tandem_products._migrate_rows(
+    p_from bigint, p_to bigint, out rows_done bigint, out leaves_done bigint
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_mergejoin = off
+set enable_material = off
+set enable_hashjoin = on
+set enable_nestloop = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+as $_migrate_rows$
+declare
+    v_now timestamptz := pg_catalog.clock_timestamp();
+begin
+    with todo as materialized (
+        select flat.productid as flat_key,
+            flat.productname as base_key_1,
+            case when tandem.is_blank(flat.version) then '1' else flat.version end as version_key_1,
+            case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end as catalog_key_1
+        from public.tblproduct as flat
+        where flat.productid >= p_from and flat.productid <= p_to
+            and flat.configid is null and flat.syncstatus = 'active'
+    ),
+
+    base_found as materialized (
+        select k.*, one.id
+        from (
+            select distinct todo.base_key_1
+            from todo
+            order by todo.base_key_1
+        ) as k
+        left join lateral (
+            select one.baseproductid as id
+            from public.tblbaseproduct as one
+            where one.name = k.base_key_1
+            offset 0
+            for key share
+        ) as one on true
+    ),
+
+    base_new as (
+        insert into public.tblbaseproduct (baseproductid, name)
+        select tandem.new_id(), k.base_key_1
+        from base_found as k
+        where k.id is null
+        on conflict do nothing
+        returning baseproductid, name
+    ),
+
+    base_all (id, base_key_1) as materialized (
+        select k.id, k.base_key_1
+        from base_found as k
+        where k.id is not null
+        union all
+        select n.* from base_new as n
+    ),
+
+    version_found as materialized (
+        select k.*, one.id
+        from (
+            select distinct base.id as parent_id, todo.version_key_1
+            from todo
+            join base_all as base
+                on base.base_key_1 = todo.base_key_1
+            order by parent_id, todo.version_key_1
+        ) as k
+        left join lateral (
+            select one.versionid as id
+            from public.tblproductversion as one
+            where one.baseproductid = k.parent_id and one.version = k.version_key_1
+            offset 0
+            for key share
+        ) as one on true
+    ),
+
+    version_new as (
+        insert into public.tblproductversion (versionid, baseproductid, version)
+        select tandem.new_id(), k.parent_id, k.version_key_1
+        from version_found as k
+        where k.id is null
+        on conflict do nothing
+        returning versionid, baseproductid, version
+    ),
+
+    version_all (id, parent_id, version_key_1) as materialized (
+        select k.id, k.parent_id, k.version_key_1
+        from version_found as k
+        where k.id is not null
+        union all
+        select n.* from version_new as n
+    ),
+
+    catalog_found as materialized (
+        select k.*, one.id
+        from (
+            select distinct version.id as parent_id, todo.catalog_key_1
+            from todo
+            join base_all as base
+                on base.base_key_1 = todo.base_key_1
+            join version_all as version
+                on version.parent_id = base.id
+                and version.version_key_1 = todo.version_key_1
+            order by parent_id, todo.catalog_key_1
+        ) as k
+        left join lateral (
+            select one.catalogid as id
+            from public.tblcatalog as one
+            where one.versionid = k.parent_id and one.name = k.catalog_key_1
+            offset 0
+            for key share
+        ) as one on true
+    ),
+
+    catalog_new as (
+        insert into public.tblcatalog (catalogid, versionid, name)
+        select tandem.new_id(), k.parent_id, k.catalog_key_1
+        from catalog_found as k
+        where k.id is null
+        on conflict do nothing
+        returning catalogid, versionid, name
+    ),
+
+    catalog_all (id, parent_id, catalog_key_1) as materialized (
+        select k.id, k.parent_id, k.catalog_key_1
+        from catalog_found as k
+        where k.id is not null
+        union all
+        select n.* from catalog_new as n
+    ),
+
+    assigned as (
+        update public.tblproduct as flat
+        set configid = tandem.new_id(), baseproductid = base.id, versionid = version.id, catalogid = catalog.id
+        from todo
+        join base_all as base
+                on base.base_key_1 = todo.base_key_1
+        join version_all as version
+                on version.parent_id = base.id
+                and version.version_key_1 = todo.version_key_1
+        join catalog_all as catalog
+                on catalog.parent_id = version.id
+                and catalog.catalog_key_1 = todo.catalog_key_1
+        where flat.productid = todo.flat_key
+            and flat.productid >= p_from and flat.productid <= p_to
+        returning flat.*
+    ),
+
+    leaves as (
+        insert into public.tblconfig (
+            configid, catalogid, name, sku, attributes, status
+        )
+        select flat.configid, flat.catalogid, flat.configname, flat.sku, flat.configdata, flat.status
+        from assigned as flat
+        returning configid
+    ),
+
+    price_rows as (
+        insert into public.tblconfigprice (
+            priceid, configid, effectivefrom, amount, currency
+        )
+        select tandem.new_id(), flat.configid, v_now, flat.amount, flat.currency
+        from assigned as flat
+        where flat.amount is not null
+    )
+
+    select (select pg_catalog.count(*) from assigned), (select pg_catalog.count(*) from leaves)
+    into rows_done, leaves_done;
+end
+$_migrate_rows$;
+
+comment on function tandem_products._migrate_rows(bigint, bigint) is
+'Moves the flat rows of a range that have no ids yet; returns how many got them, how many leaves came.';
 
 -- procedures/sync/_move.sql
 -- A flat row got another natural key: its leaf goes to the parent of that name, found or created.

@@ -29,6 +29,7 @@ declare
     v_last {{ m.flat.key_type | sqltype }};
     v_next {{ m.flat.key_type | sqltype }};
     v_key {{ m.flat.key_type | sqltype }};
+    v_odd boolean;
     v_left bigint;
     v_written bigint := 0;
     v_rejected bigint := 0;
@@ -57,9 +58,12 @@ begin
     order by {{ m.flat.key | column('flat') }} desc
     limit 1;
     end if;
-    select (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1], pg_catalog.count(*) into v_last, r_result.read_rows
+    select (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1], pg_catalog.count(*), pg_catalog.bool_or(b.is_odd)
+    into v_last, r_result.read_rows, v_odd
     from (
-        select {{ m.flat.key | column('flat') }} as batch_key
+        select {{ m.flat.key | column('flat') }} as batch_key,
+            {{ m.leaf.sync | column('flat') }} is null and ({{ m.flat.status | column('flat') }} is distinct from 'active'
+                or {{ fault() | trusted }} is not null) as is_odd
         from {{ m.flat.table | relation(m.schema) }} as flat
         where {{ m.flat.key | column('flat') }} >= v_from and {{ m.flat.key | column('flat') }} <= v_to
         order by {{ m.flat.key | column('flat') }}
@@ -84,7 +88,9 @@ begin
         set {{ m.flat.status | ident }} = 'rejected'
         where {{ in_range() | trusted }} and {{ m.flat.status | column('flat') }} is distinct from 'rejected';
         v_rejected := r_result.read_rows;
-    else
+        v_odd := false;
+    end if;
+    if v_odd then
         for r_row in
             select {{ m.flat.key | column('flat') }} as row_key, pg_catalog.to_jsonb(flat.*) as content, {{ fault() | trusted }} as fault
             from {{ m.flat.table | relation(m.schema) }} as flat
@@ -115,13 +121,14 @@ begin
         loop
             perform tandem._resolve({{ m.name | literal }}, v_key::text, 'migrated');
         end loop;
+    end if;
+    if p_failure is null and exists (select from {{ S | ident }}.kept) then
         -- Linked already: the note has done its work; a difference is found below.
         delete from {{ S | ident }}.kept as kept
         using {{ m.flat.table | relation(m.schema) }} as flat
         where {{ in_range() | trusted }} and kept.leaf is null
             and {{ m.leaf.sync | column('flat') }} = kept.leaf_id;
-        -- What was kept at a DELETE or a rollback is brought back row by row; so is, on a second
-        -- migration, what differs.
+        -- What was kept at a DELETE or a rollback is brought back row by row.
         for v_key in
             select {{ m.flat.key | column('flat') }}
             from {{ m.flat.table | relation(m.schema) }} as flat
@@ -138,22 +145,23 @@ begin
                 v_written := v_written + 1;
             end if;
         end loop;
-        if (r_run.cursor ->> 'again')::boolean then
-            for v_key in
-                select {{ m.flat.key | column('flat') }}
-                from {{ m.flat.table | relation(m.schema) }} as flat
-                left join {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} on {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('flat') }}
-                where {{ in_range() | trusted }} and {{ m.leaf.sync | column('flat') }} is not null
-                    and ({{ m.leaf.id | column(m.leaf.name) }} is null or {{ m.flat.status | column('flat') }} is distinct from 'active'
-                        or {{ S | ident }}._differs({{ m.leaf.sync | column('flat') }}))
-            loop
-                case {{ S | ident }}._push(v_key, p_run)
-                    when 'written' then v_written := v_written + 1;
-                    when 'rejected' then v_rejected := v_rejected + 1;
-                    else null;
-                end case;
-            end loop;
-        end if;
+    end if;
+    -- On a second migration, what differs.
+    if p_failure is null and (r_run.cursor ->> 'again')::boolean then
+        for v_key in
+            select {{ m.flat.key | column('flat') }}
+            from {{ m.flat.table | relation(m.schema) }} as flat
+            left join {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} on {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('flat') }}
+            where {{ in_range() | trusted }} and {{ m.leaf.sync | column('flat') }} is not null
+                and ({{ m.leaf.id | column(m.leaf.name) }} is null or {{ m.flat.status | column('flat') }} is distinct from 'active'
+                    or {{ S | ident }}._differs({{ m.leaf.sync | column('flat') }}))
+        loop
+            case {{ S | ident }}._push(v_key, p_run)
+                when 'written' then v_written := v_written + 1;
+                when 'rejected' then v_rejected := v_rejected + 1;
+                else null;
+            end case;
+        end loop;
     end if;
 
     -- The rest, set by set; more than once where a parent was created or renamed by others meanwhile.

@@ -37,6 +37,7 @@ set enable_mergejoin = off
 set enable_material = off
 set enable_hashjoin = on
 set enable_nestloop = off
+set jit = off
 set plan_cache_mode = force_generic_plan
 as $_migrate_rows$
 declare
