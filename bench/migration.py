@@ -1,99 +1,73 @@
-"""The migration against the best script that one would write by hand, in one run on one server.
+"""The migration against the best script that one would write by hand.
 
     python bench/migration.py [--rows 1000000] [--rounds 3]
 
 Both start from clones of one database: the demo's shop, pgtandem deployed and prepared. The script
 (by_hand/migration.sql) is one transaction that locks the old table; CALL tandem.migrate works in
-batches of 50 ms that can be cancelled and resumed, with the triggers on. They go in turns. Printed:
-script's time / our time, WAL bytes and dead rows of the flat table. Above 1 we are quicker.
+batches of 50 ms that can be cancelled and resumed, with the triggers on. They go in turns.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import Connection, Lab, lab
+from lab import Lab, Measurement, run, value
 
 BY_HAND = Path(__file__).with_name("by_hand") / "migration.sql"
+OURS = "call tandem.migrate('products')"
 COUNTS = (
-    "select (select count(*) from tblbaseproduct), (select count(*) from tblproductversion),"
+    "select array[(select count(*) from tblbaseproduct), (select count(*) from tblproductversion),"
     " (select count(*) from tblcatalog), (select count(*) from tblconfig),"
-    " (select count(*) from tblconfigprice)"
+    " (select count(*) from tblconfigprice)]"
 )
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One migration: seconds, WAL bytes, dead rows left in the flat table, rows per new table."""
+    """One migration: seconds, WAL bytes, row versions left dead, rows in each new table."""
 
     seconds: float
-    wal: int
-    dead: int
-    counts: tuple[object, ...]
+    wal: float
+    dead: float
+    counts: object
 
 
-def measure(lab: Lab, by_hand: bool) -> Outcome:
+def migrate(it: Lab, work: str) -> Outcome:
     """Migrate a fresh clone."""
-    with lab.database() as name, lab.connect(name) as conn:
-        if by_hand:
-            conn.execute("select tandem.set_sync('products', 'flat_to_hierarchy', false)")
-            work = BY_HAND.read_text()
-        else:
-            work = "call tandem.migrate('products')"
-        start = _lsn(conn)
+    with it.prepared() as name, it.connect(name) as conn:
+        start = value(conn, "select pg_current_wal_insert_lsn()")
         started = time.perf_counter()
         conn.execute(work.encode())
         seconds = time.perf_counter() - started
-        wal = _one(conn, f"select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '{start}')::bigint")
-        dead = _one(conn, "select n_tup_upd from pg_stat_user_tables where relname = 'tblproduct'")
-        counts = conn.execute(COUNTS).fetchone() or ()
-    return Outcome(seconds, int(str(wal)), int(str(dead)), counts)
+        wal = value(conn, "select pg_current_wal_insert_lsn() - %s::pg_lsn", start)
+        conn.execute("select pg_stat_force_next_flush()")
+        dead = value(
+            conn,
+            "select sum(n_tup_upd + n_tup_del) from pg_stat_user_tables where schemaname='public'",
+        )
+        counts = value(conn, COUNTS)
+    return Outcome(seconds, float(str(wal)), float(str(dead)), counts)
 
 
-def _lsn(conn: Connection) -> str:
-    return str(_one(conn, "select pg_current_wal_insert_lsn()"))
-
-
-def _one(conn: Connection, query: str) -> object:
-    row = conn.execute(query.encode()).fetchone()
-    assert row is not None
-    return row[0]
-
-
-def main() -> int:
-    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("--rows", type=int, default=1_000_000)
-    options.add_argument("--rounds", type=int, default=3)
-    given = options.parse_args()
-    ratios = []
-    with lab(given.rows) as it:
-        for turn in range(given.rounds):
-            done = {}
-            for by_hand in (True, False) if turn % 2 else (False, True):
-                done[by_hand] = measure(it, by_hand)
-            script, ours = done[True], done[False]
-            ratios.append(script.seconds / ours.seconds)
-            print(
-                f"round {turn + 1}: script {script.seconds:.1f} s, ours {ours.seconds:.1f} s,"
-                f" ratio {ratios[-1]:.2f};"
-                f" WAL {ours.wal / script.wal:.2f} of the script's;"
-                f" flat rows written {ours.dead:,} and {script.dead:,}",
-                flush=True,
-            )
-            if script.counts != ours.counts:
-                print(f"the results differ: {script.counts} and {ours.counts}", file=sys.stderr)
-                return 1
-    print(
-        f"{given.rows:,} rows: script / ours = {statistics.median(ratios):.2f}"
-        f" ({min(ratios):.2f} to {max(ratios):.2f}, {given.rounds} rounds)"
-    )
-    return 0
+def measure(it: Lab, rounds: int) -> Measurement:
+    """The migration against a hand-written script of one transaction: its time / our time."""
+    done = Measurement("migration", "script's time / ours", 1.0, at_least=True)
+    for turn in range(rounds):
+        order = (BY_HAND.read_text(), OURS)
+        found = {work: migrate(it, work) for work in (order if turn % 2 else order[::-1])}
+        script, ours = found[order[0]], found[OURS]
+        if script.counts != ours.counts:
+            raise SystemExit(f"the results differ: {script.counts} and {ours.counts}")
+        done.ratios.append(script.seconds / ours.seconds)
+        done.note("seconds, ours", ours.seconds)
+        done.note("WAL bytes, ours / script's", ours.wal / script.wal)
+        done.note("WAL bytes a row, ours", ours.wal / it.rows)
+        done.note("dead row versions, ours / script's", ours.dead / script.dead)
+    return done
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(measure))

@@ -56,5 +56,6 @@ def counts(shop: Shop) -> tuple[int, ...]:
 
 def assert_same(shop: Shop) -> None:
     """Both sides say the same, told by a query of the test's own and by the database."""
-    assert hierarchy(shop) == shop.rows(FLAT_SIDE)
+    levels, flat = hierarchy(shop), shop.rows(FLAT_SIDE)
+    assert levels == flat, f"{levels}\n{flat}"
     shop.assert_in_step()

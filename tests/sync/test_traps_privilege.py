@@ -433,10 +433,12 @@ def fill(shop: Shop) -> None:
 
 def dump(shop: Shop, *options: str) -> bytes:
     programs = shop.db.server.programs
-    return subprocess.run(
+    script = subprocess.run(
         [programs.pg_dump, *options, "-d", shop.db.owner_dsn],
         check=True, capture_output=True, env={"PGCLIENTENCODING": "UTF8"},
     ).stdout  # fmt: skip
+    # a newer pg_dump sets what a server before 17 does not know
+    return script.replace(b"SET transaction_timeout = 0;", b"")
 
 
 def restore(shop: Shop, target: Database, script: bytes, tmp_path: Path) -> None:
