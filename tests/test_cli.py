@@ -361,6 +361,7 @@ def test_render_writes_files(tmp_path: Path) -> None:
     files = [Path(line) for line in done.out.split("\n") if line]
     assert files
     assert all(path.is_file() for path in files)
+    assert "definition.json" in [path.name for path in files]
     whole = pgtandem("render", "products", dsn=None)
     assert "create schema tandem_products" in whole.out
 

@@ -28,7 +28,7 @@ def psql(db: Database, *arguments: str, stdin: str = "") -> subprocess.Completed
     )
 
 
-def assert_refused(error: psycopg.Error, step: str = "tandem_products.migrate_step") -> None:
+def assert_refused(error: psycopg.Error, step: str = "tandem.migrate_step") -> None:
     """2D000, and a hint that says what to do and names the step function."""
     assert error.sqlstate == "2D000", str(error)
     hint = error.diag.message_hint or ""
@@ -67,7 +67,7 @@ def test_psql_in_a_single_transaction_is_refused(db: Database) -> None:
     done = psql(db, "--single-transaction", "-v", "VERBOSITY=verbose", stdin=CALL + ";\n")
     assert done.returncode != 0
     assert "2D000" in done.stderr
-    assert "tandem_products.migrate_step" in done.stderr
+    assert "tandem.migrate_step" in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["prepare", "migrate"])
@@ -78,7 +78,7 @@ def test_inside_begin_is_refused(db: Database, verb: str) -> None:
     conn.execute("begin")
     with pytest.raises(psycopg.Error) as caught:
         conn.execute(f"call tandem.{verb}('products')".encode())
-    assert_refused(caught.value, f"tandem_products.{verb}_step")
+    assert_refused(caught.value, f"tandem.{verb}_step")
     conn.execute("rollback")
     assert contents(conn) == before
 
@@ -116,7 +116,7 @@ def test_several_statements_in_one_psql_message_are_refused(db: Database) -> Non
     done = psql(db, "-v", "VERBOSITY=verbose", "-c", f"select 1; {CALL}")
     assert done.returncode != 0
     assert "2D000" in done.stderr
-    assert "tandem_products.migrate_step" in done.stderr
+    assert "tandem.migrate_step" in done.stderr
 
 
 def test_from_a_function_is_refused(db: Database) -> None:

@@ -97,6 +97,28 @@ def test_a_deployment_over_a_running_sync_keeps_it(db: Database, products: Mappi
     assert_in_step(conn)
 
 
+def test_a_routine_that_is_no_longer_rendered_goes(db: Database, products: Mapping) -> None:
+    conn = db.owner()
+    objects = catalog(conn)
+    conn.execute(
+        "create function tandem_products.drift(int) returns int language sql as 'select 1'"
+    )
+    conn.execute(build_bundle([products]).sql.encode())
+    assert catalog(conn) == objects
+
+
+def test_a_definition_of_another_version_is_replaced(db: Database, products: Mapping) -> None:
+    conn = db.owner()
+    wanted = one(conn, "select definition from tandem.mapping")
+    conn.execute("update tandem.mapping set definition = definition - 'levels', hash = 'old'")
+    conn.execute(
+        "insert into tandem.deployment (what, version, hash, result)"
+        " values ('products', '0', 'old', 'done')"
+    )
+    assert deploy(conn, [products]).changed == ("products",)
+    assert one(conn, "select definition from tandem.mapping") == wanted
+
+
 def test_nothing_outside_our_schemas_changes(bare_db: Database, products: Mapping) -> None:
     conn = bare_db.owner()
     conn.execute("create view cheap as select * from tblproduct where amount < 5")

@@ -146,9 +146,9 @@ def shop(db: Database) -> Connection:
     return conn
 
 
-def test_td012_a_mapping_whose_rendered_code_is_gone(db: Database) -> None:
+def test_td012_a_verb_whose_step_function_is_gone(db: Database) -> None:
     conn = db.owner()
-    conn.execute("drop function tandem_products.prepare_step(bigint, integer, jsonb)")
+    conn.execute("drop function tandem.prepare_step(text, bigint, integer, jsonb)")
     assert state(conn, "call tandem.prepare('products')") == "TD012"
 
 

@@ -138,7 +138,16 @@ NOBODY = (
     "select tandem._apply_privileges()",
     "select tandem_products._push(1)",
     "select tandem_products._pull(gen_random_uuid())",
-    "select tandem_products.switch('public.tblproduct', 'flat_to_hierarchy', false)",
+    "update tandem.mapping set definition = '{}'",
+    "insert into tandem.mapping select * from tandem.mapping",
+    "delete from tandem.mapping",
+    "truncate tandem.mapping",
+    "select tandem._switch('products', 'public.tblproduct', 'flat_to_hierarchy', false)",
+    "select tandem._switch_all('products', 'flat_to_hierarchy', false)",
+    "select tandem._inside('products', 'rollback', 1, 1, null)",
+    "select tandem._drop_requirements('products')",
+    "select tandem._keep_levels('products', 1)",
+    "select tandem._create_stores('products')",
     "insert into tandem_products.inside (verb, run_id, batch_rows) values ('migrate', 1, 1)",
     "select * from tandem_products.kept",
     "delete from tandem_products.kept",
@@ -177,6 +186,58 @@ def test_a_level_may_what_it_should_and_nothing_else(shop: Database, level: str,
             wrong.append((statement, code))
     assert wrong == []
     assert_in_step(shop.owner())
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_level_can_change_what_definer_routines_execute(shop: Database, level: str) -> None:
+    """tandem.mapping.definition holds SQL that runs as the owner."""
+    conn = shop.connect(shop.dsn(f"m_{level}"))
+    query = """
+        select privilege from unnest(
+            array['insert', 'update', 'delete', 'truncate', 'references', 'trigger']
+        ) as privilege
+        where has_table_privilege('tandem.mapping', privilege)
+        union all
+        select a.attname || ' ' || privilege from pg_attribute as a,
+            unnest(array['insert', 'update', 'references']) as privilege
+        where a.attrelid = 'tandem.mapping'::regclass
+            and has_column_privilege('tandem.mapping', a.attnum, privilege) and a.attnum > 0
+        union all
+        select p.oid::regprocedure::text from pg_proc as p
+        where p.pronamespace = 'tandem'::regnamespace and has_function_privilege(p.oid, 'execute')
+            and p.prosrc ~ 'update tandem.mapping' and p.proname not in ('set_sync', 'prepare_step')
+    """
+    assert conn.execute(query.encode()).fetchall() == []
+
+
+def test_what_an_admin_may_change_of_a_mapping_is_not_its_definition(shop: Database) -> None:
+    owner, admin = shop.owner(), shop.connect(shop.dsn("g_admin"))
+    columns = "definition, source, hash, schema_name, flat_table, key_type"
+    before = owner.execute(f"select {columns} from tandem.mapping".encode()).fetchall()
+    for statement in ADMINISTERS:
+        admin.execute(statement.encode())
+    assert owner.execute(f"select {columns} from tandem.mapping".encode()).fetchall() == before
+
+
+def test_a_table_of_the_callers_own_is_not_taken_for_the_mapping(shop: Database) -> None:
+    conn = shop.connect(shop.dsn("g_operator"))
+    conn.execute("create temp table mapping as select * from tandem.mapping")
+    conn.execute(
+        """update mapping set definition = definition || '{"fault": "1/0", "path": "pg_temp"}'"""
+    )
+    conn.execute("create temp table tblproduct (productid bigint, syncstatus text)")
+    conn.execute("set search_path = pg_temp, tandem, public")
+    assert conn.execute("select * from tandem.drift('products', 0)").fetchall() == []
+    assert conn.execute(
+        "select count(*) > 0 from tandem.analyze('products') where finding = 'rows'"
+    ).fetchone() == (True,)
+
+
+@pytest.mark.parametrize("verb", ["drift", "validate", "analyze", "plan"])
+def test_a_hostile_name_of_a_mapping_is_unknown(shop: Database, verb: str) -> None:
+    conn = shop.connect(shop.dsn("g_operator"))
+    statement = f"select * from tandem.{verb}($$products'; drop table tblproduct; --$$)"
+    assert tries(conn, statement) == "TD001"
 
 
 def test_a_refused_verb_says_who_grants_it(shop: Database) -> None:

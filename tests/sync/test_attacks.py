@@ -364,7 +364,7 @@ def test_a_killed_rollback_is_not_resumed_after_a_migration(db: Database) -> Non
     owner.execute("call tandem.rollback('products', 'remove')")
     assert (
         owner.execute(
-            "select relation, trigger_name from tandem_products.switches() where enabled"
+            "select relation, trigger_name from tandem._switches('products') where enabled"
         ).fetchall()
         == []
     )

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgtandem import __version__
+from pgtandem.definition import definition_text
 from pgtandem.mapping import Mapping
 from pgtandem.package import schema_changes, sha256, static_files
 from pgtandem.paths import db_dir
-from pgtandem.render import json_text, render
+from pgtandem.render import render
 from pgtandem.sqltext import dollar, ident, literal, object_name, relation
 
 _HEAD = """\
@@ -241,8 +242,9 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
     parts += [f"-- {path}\n{sql}" for path, sql in static]
     for mapping in mappings:
         rendered = render(mapping)
+        text = definition_text(mapping)
         hashes[mapping.name] = sha256(
-            __version__ + mapping.source + "".join(file.sql for file in rendered)
+            __version__ + mapping.source + text + "".join(file.sql for file in rendered)
         )
         parts.append(_DROP_RENDERED.format(schema=literal(mapping.tandem)))
         parts += [f"-- {file.path} for {mapping.name}\n{file.sql}" for file in rendered]
@@ -252,7 +254,7 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
                 schema_name=literal(mapping.schema),
                 flat_table=literal(mapping.flat.table),
                 key_type=literal(mapping.flat.key_type),
-                definition=literal(json_text(mapping.definition)),
+                definition=literal(text),
                 source=literal(mapping.source),
                 source_hash=literal(sha256(repr(mapping_identity(mapping)))),
                 hash=literal(hashes[mapping.name]),
@@ -272,7 +274,7 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
 def index_statements(mapping: Mapping) -> tuple[str, ...]:
     """The indexes that the mapping needs, as statements that each run alone, outside a transaction.
 
-    The same as the rendered requirement() has, which prepare and plan read; a test compares them.
+    The same as tandem._requirements() has, which prepare and plan read; a test compares them.
     """
     flat, leaf = mapping.flat.table, mapping.leaf
     assert leaf.parent is not None, "checked when the mapping was loaded"

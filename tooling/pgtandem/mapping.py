@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgtandem.errors import UsageError
-from pgtandem.sqltext import STRING_TYPES, check_identifier, relation, split_type
+from pgtandem.sqltext import STRING_TYPES, check_identifier, split_type
 
 MISSING_POLICIES = ("reject", "default")
 REJECT_POLICIES = ("keep", "raise")
@@ -146,49 +146,6 @@ class Mapping:
         """All mapped columns: levels, leaf, satellites."""
         of_satellites = (pair for satellite in self.satellites for pair in satellite.pairs)
         return (*(pair for level in self.chain for pair in level.pairs), *of_satellites)
-
-    @property
-    def definition(self) -> dict[str, object]:
-        """What the catalog must have, by quoted table: its columns with their types, its unique
-        key, and the columns that pgtandem fills, so that they need no default."""
-        flat = relation(self.flat.table, self.schema)
-        tables: dict[str, dict[str, object]] = {
-            flat: {
-                "columns": dict(self.flat.types),
-                "key": [self.flat.key],
-                "filled": [self.flat.key, *(pair.flat for pair in self.pairs)],
-            }
-        }
-        for level in self.chain:
-            links = {level.id: "uuid"} | ({level.parent: "uuid"} if level.parent else {})
-            tables[relation(level.table, self.schema)] = {
-                "columns": links | dict(level.types),
-                "key": [*([level.parent] if level.parent else []), *level.key]
-                if level.key
-                else [level.id],
-                "filled": [*links, *(pair.hier for pair in level.pairs)],
-            }
-        for satellite in self.satellites:
-            links = {
-                satellite.id: "uuid",
-                satellite.parent: "uuid",
-                satellite.effective: "timestamptz",
-            }
-            where = [name for name, _ in satellite.where]
-            tables[relation(satellite.table, self.schema)] = {
-                "columns": links | dict(satellite.types),
-                "key": [satellite.parent, *where, satellite.effective],
-                "filled": [*links, *where, *(pair.hier for pair in satellite.pairs)],
-            }
-        return {
-            "flat": flat,
-            "key": self.flat.key,
-            "new_key": relation(self.flat.new_key, self.schema) + "()"
-            if self.flat.new_key
-            else None,
-            "search_path": list(self.search_path),
-            "tables": tables,
-        }
 
     @property
     def hierarchy_tables(self) -> tuple[str, ...]:

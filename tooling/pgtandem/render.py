@@ -246,15 +246,19 @@ SAFE_FILTERS = {
 def render(mapping: Mapping) -> list[RenderedFile]:
     """Render all templates for ``mapping``, in the order in which they are deployed."""
     env = environment()
-    context = {"m": mapping, "S": mapping.tandem, "schema": mapping.schema}
-    rendered = []
-    for path in template_files():
-        text = env.get_template(path).render(context)
-        rendered.append(RenderedFile(path, _tidy(text)))
-    return rendered
+    context = template_context(mapping)
+    return [
+        RenderedFile(path, tidy(env.get_template(path).render(context)))
+        for path in template_files()
+    ]
 
 
-def _tidy(text: str) -> str:
+def template_context(mapping: Mapping) -> dict[str, object]:
+    """What templates know."""
+    return {"m": mapping, "S": mapping.tandem, "schema": mapping.schema}
+
+
+def tidy(text: str) -> str:
     """Strip trailing blanks and runs of empty lines that loops leave behind."""
     lines: list[str] = []
     for line in (raw.rstrip() for raw in text.split("\n")):

@@ -51,8 +51,8 @@ begin
                 hint = pg_catalog.format(
                     'Send the CALL by itself with autocommit on (pgAdmin: Auto commit on, one '
                     'statement selected). One batch inside your own transaction: SELECT * FROM '
-                    '%s(...) is what the loop calls; or p_one_transaction => true.',
-                    v_step::regproc
+                    '%s(%L, ...) is what the loop calls; or p_one_transaction => true.',
+                    v_step::regproc, p_mapping
                 );
         end if;
     end if;
@@ -76,8 +76,8 @@ begin
             perform pg_catalog.set_config(
                 'lock_timeout', tandem._setting_of('batch_lock_timeout') || 'ms', true
             );
-            execute pg_catalog.format('select s.* from %s($1, $2, $3) as s', v_step::regproc)
-            into r_step using r_run.run_id, v_rows, v_error;
+            execute pg_catalog.format('select s.* from %s($1, $2, $3, $4) as s', v_step::regproc)
+            into r_step using p_mapping, r_run.run_id, v_rows, v_error;
             set constraints all immediate;
             if v_dry then
                 raise exception 'dry run' using errcode = 'TD099';

@@ -3,20 +3,18 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $_step_of$
 declare
-    v_schema text := 'tandem';
     v_step regprocedure;
 begin
     if p_mapping is not null or p_kind <> 'purge' then
         perform tandem._mapping_of(p_mapping);
-        v_schema := 'tandem_' || p_mapping;
     end if;
     v_step := pg_catalog.to_regprocedure(
-        pg_catalog.format('%I.%I(bigint, integer, jsonb)', v_schema, p_kind || '_step')
+        pg_catalog.format('tandem.%I(text, bigint, integer, jsonb)', p_kind || '_step')
     );
     if v_step is null then
         raise exception 'there is no step function for %', p_kind
         using errcode = 'TD012',
-            detail = pg_catalog.format('Schema %I has no %I.', v_schema, p_kind || '_step'),
+            detail = pg_catalog.format('Schema tandem has no %I.', p_kind || '_step'),
             hint = 'Deploy this version of pgtandem again.';
     end if;
     if not pg_catalog.has_function_privilege(current_user, v_step, 'execute') then

@@ -1,5 +1,6 @@
-create or replace function tandem.purge_step(p_run bigint, p_rows integer, p_failure jsonb)
-returns tandem.step_result
+create or replace function tandem.purge_step(
+    p_mapping text, p_run bigint, p_rows integer, p_failure jsonb
+) returns tandem.step_result
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
@@ -37,5 +38,5 @@ begin
 end
 $purge_step$;
 
-comment on function tandem.purge_step(bigint, integer, jsonb) is
+comment on function tandem.purge_step(text, bigint, integer, jsonb) is
 'One batch of tandem.purge; does not commit. Called by the loop. Admins may execute it.';

@@ -1,44 +1,54 @@
--- After a rollback that kept the hierarchy, old programs may have deleted flat rows: their leaves go
--- now, as a flat DELETE would have taken them, and are kept in the same way.
-create or replace function {{ S | ident }}._drop_orphans(p_run bigint, p_rows integer)
+-- After a rollback that kept the hierarchy, old programs may have deleted flat rows: their leaves
+-- go now, as a flat DELETE would have taken them, and are kept in the same way.
+create or replace function tandem._drop_orphans(p_mapping text, p_run bigint, p_rows integer)
 returns tandem.step_result
 language plpgsql
-set search_path = {{ m.search_path | path }}
+set search_path = pg_catalog, pg_temp
 as $_drop_orphans$
 declare
-    v_count bigint := 0;
+    v_schema text := 'tandem_' || p_mapping;
+    v_flat text := (tandem._mapping_of(p_mapping)).definition ->> 'flat';
+    v_link text := (select l.sync from tandem._levels(p_mapping) as l where l.is_leaf);
+    v_leaves uuid[];
     r_run tandem.run;
     r_result tandem.step_result;
-    r_kept record;
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
-    if (r_run.params ->> 'dry_run')::boolean or r_run.key_from is not null or r_run.key_to is not null then
-        r_result := row(false, r_run.cursor || '{"stage": "check"}'::jsonb, 0, 0, 0, 0, null, null);
-        return r_result;
+    if not coalesce((r_run.params ->> 'dry_run')::boolean, false)
+        and r_run.key_from is null and r_run.key_to is null then
+        perform pg_catalog.set_config('search_path', tandem._path_of(p_mapping), true);
+        execute pg_catalog.format(
+            'with noted as (
+                update %1$I.kept as k set reason = ''deleted''
+                where k.leaf_id in (
+                    select o.leaf_id from %1$I.kept as o
+                    where o.reason = ''rollback'' order by o.leaf_id limit $1
+                )
+                returning k.leaf_id
+            )
+
+            select pg_catalog.array_agg(n.leaf_id) from noted as n',
+            v_schema
+        ) into v_leaves using p_rows;
+        execute pg_catalog.format(
+            'select pg_catalog.count(%1$I._keep(g.leaf_id, g.flat_key, ''deleted''))
+            from (
+                select k.leaf_id, k.flat_key from %1$I.kept as k
+                where k.leaf_id = any ($1) and not exists (
+                    select from %2$s as flat where flat.%3$I = k.leaf_id
+                )
+                order by k.leaf_id
+            ) as g',
+            v_schema, v_flat, v_link
+        ) using v_leaves;
     end if;
-    for r_kept in
-        select kept.flat_key, kept.leaf_id
-        from {{ S | ident }}.kept as kept
-        where kept.reason = 'rollback'
-        order by kept.leaf_id
-        limit p_rows
-    loop
-        update {{ S | ident }}.kept as kept set reason = 'deleted' where kept.leaf_id = r_kept.leaf_id;
-        if not exists (
-            select from {{ m.flat.table | relation(m.schema) }} as flat
-            where {{ m.leaf.sync | column('flat') }} = r_kept.leaf_id
-        ) then
-            perform {{ S | ident }}._keep(r_kept.leaf_id, r_kept.flat_key, 'deleted');
-        end if;
-        v_count := v_count + 1;
-    end loop;
     -- not counted as rows read: the run counts rows of the flat table
-    r_result := row(false, r_run.cursor || case when v_count = 0
+    r_result := row(false, r_run.cursor || case when v_leaves is null
         then '{"stage": "check"}'::jsonb else '{}' end, 0, 0, 0, 0, null, null);
     return r_result;
 end
 $_drop_orphans$;
 
-comment on function {{ S | ident }}._drop_orphans(bigint, integer) is
+comment on function tandem._drop_orphans(text, bigint, integer) is
 'One batch of a migration''s last stage: deletes and keeps the leaves whose flat rows went between '
 'a rollback and now.';

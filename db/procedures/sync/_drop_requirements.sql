@@ -1,17 +1,17 @@
--- Rollback with p_drop_columns: the view, our triggers, indexes and columns of the flat table. Tables
+-- Rollback with p_drop_columns: the view, our triggers and our columns of the flat table. Tables
 -- and their rows stay.
-create or replace function {{ S | ident }}._drop_requirements() returns void
+create or replace function tandem._drop_requirements(p_mapping text) returns void
 language plpgsql
-set search_path = {{ m.search_path | path }}
+set search_path = pg_catalog, pg_temp
 as $_drop_requirements$
 declare
     v_statement text;
 begin
     for v_statement in
         select r.undo
-        from {{ S | ident }}.requirement() as r
+        from tandem._requirements(p_mapping) as r
         where r.kind in ('view', 'trigger', 'column') and not exists (
-            select from tandem._missing({{ m.name | literal }}) as x where x.ordinal = r.ordinal
+            select from tandem._missing(p_mapping) as x where x.ordinal = r.ordinal
         )
         order by r.ordinal desc
     loop
@@ -20,5 +20,5 @@ begin
 end
 $_drop_requirements$;
 
-comment on function {{ S | ident }}._drop_requirements() is
-'Drops the view, the triggers and the sync columns of this mapping.';
+comment on function tandem._drop_requirements(text) is
+'Drops the view, the triggers and the sync columns of a mapping.';

@@ -182,12 +182,12 @@ begin
         from {{ S | ident }}._migrate_rows(v_from, v_last) as w;
         v_written := v_written + v_done;
         if v_lost > 0 then
-            perform {{ S | ident }}._suppressed({{ m.leaf.table | literal }}, v_from || ' to ' || v_last);
+            perform tandem._suppressed({{ m.leaf.table | literal }}, v_from || ' to ' || v_last);
         end if;
     end loop;
 
     -- Where the application's own BEFORE triggers stored something else, that is the truth now.
-    if {{ S | ident }}._has_own_triggers() then
+    if tandem._has_own_triggers({{ m.name | literal }}) then
         for r_row in
             select {{ m.leaf.sync | column('flat') }} as leaf_id
             from {{ m.flat.table | relation(m.schema) }} as flat

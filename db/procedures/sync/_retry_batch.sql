@@ -1,10 +1,13 @@
 -- One batch of the open rejected rows, in the order in which they were rejected.
-create or replace function {{ S | ident }}._retry_batch(p_run bigint, p_rows integer, p_failure jsonb)
-returns tandem.step_result
+create or replace function tandem._retry_batch(
+    p_mapping text, p_run bigint, p_rows integer, p_failure jsonb
+) returns tandem.step_result
 language plpgsql
-set search_path = {{ m.search_path | path }}
+set search_path = pg_catalog, pg_temp
 as $_retry_batch$
 declare
+    v_schema text := 'tandem_' || p_mapping;
+    v_key_type text := (tandem._mapping_of(p_mapping)).definition ->> 'key_type';
     v_done text;
     v_last bigint;
     r_run tandem.run;
@@ -13,9 +16,11 @@ declare
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
+    perform pg_catalog.set_config('search_path', tandem._path_of(p_mapping), true);
+    -- row by row, because each has an outcome of its own
     for r_row in
         select r.rejected_id, r.row_key, r.side from tandem.rejected_row as r
-        where r.mapping = {{ m.name | literal }} and r.resolved_at is null
+        where r.mapping = p_mapping and r.resolved_at is null
             and r.rejected_id > coalesce((r_run.cursor ->> 'after')::bigint, 0)
         order by r.rejected_id
         limit p_rows
@@ -25,17 +30,20 @@ begin
         if p_failure is not null then
             update tandem.rejected_row as r
             set sqlstate = p_failure ->> 'sqlstate', message = p_failure ->> 'message',
-                hint = p_failure ->> 'hint', times = r.times + 1, last_at = pg_catalog.clock_timestamp(),
-                run_id = p_run
+                hint = p_failure ->> 'hint', times = r.times + 1,
+                last_at = pg_catalog.clock_timestamp(), run_id = p_run
             where r.rejected_id = r_row.rejected_id;
             v_done := 'rejected';
         elsif r_row.side = 'hierarchy' then
-            v_done := {{ S | ident }}._add_flat(r_row.row_key::uuid);
+            execute pg_catalog.format('select %I._add_flat($1::uuid)', v_schema)
+            into v_done using r_row.row_key;
             if v_done <> 'gone' then
-                v_done := {{ S | ident }}._pull(r_row.row_key::uuid);
+                execute pg_catalog.format('select %I._pull($1::uuid)', v_schema)
+                into v_done using r_row.row_key;
             end if;
         else
-            v_done := {{ S | ident }}._push(r_row.row_key::{{ m.flat.key_type | sqltype }}, p_run);
+            execute pg_catalog.format('select %I._push($1::%s, $2)', v_schema, v_key_type)
+            into v_done using r_row.row_key, p_run;
         end if;
         if v_done = 'rejected' then
             r_result.rejected_rows := r_result.rejected_rows + 1;
@@ -53,5 +61,5 @@ begin
 end
 $_retry_batch$;
 
-comment on function {{ S | ident }}._retry_batch(bigint, integer, jsonb) is
+comment on function tandem._retry_batch(text, bigint, integer, jsonb) is
 'Tries one batch of open rejected rows again.';

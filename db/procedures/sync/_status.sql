@@ -21,19 +21,19 @@ begin
         phase := r_mapping.phase;
         phase_since := r_mapping.phase_since;
         flat_table := pg_catalog.format('%I.%I', r_mapping.schema_name, r_mapping.flat_table);
-        execute pg_catalog.format(
-            'select %1$L::text is not null, s.* from (select
-                pg_catalog.max(case when x.direction = %2$L then x.state end),
-                pg_catalog.max(case when x.direction = %3$L then x.state end),
-                pg_catalog.max(case when x.direction = %4$L then x.state end)
-            from (
-                select w.direction, case when pg_catalog.bool_and(w.enabled) then %5$L
-                    when pg_catalog.bool_or(w.enabled) then %6$L else %7$L end as state
-                from %8$I.switches() as w group by w.direction
-            ) as x) as s (a, b, c)',
-            '', 'flat_to_hierarchy', 'hierarchy_to_flat', 'log', 'on', 'partly', 'off',
-            'tandem_' || mapping
-        ) into running, flat_to_hierarchy, hierarchy_to_flat, log;
+        select
+            pg_catalog.max(x.state) filter (where x.direction = 'flat_to_hierarchy'),
+            pg_catalog.max(x.state) filter (where x.direction = 'hierarchy_to_flat'),
+            pg_catalog.max(x.state) filter (where x.direction = 'log')
+        into flat_to_hierarchy, hierarchy_to_flat, log
+        from (
+            select
+                w.direction,
+                case when pg_catalog.bool_and(w.enabled) then 'on'
+                    when pg_catalog.bool_or(w.enabled) then 'partly' else 'off' end as state
+            from tandem._switches(r_mapping.name) as w
+            group by w.direction
+        ) as x;
         flat_rows_estimate := (
             select nullif(c.reltuples, -1)::bigint from pg_catalog.pg_class as c
             where c.oid = pg_catalog.to_regclass(flat_table)

@@ -5,8 +5,6 @@ returns table (
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $analyze$
-declare
-    v_schema text := 'tandem_' || (tandem._mapping_of(p_mapping)).name;
 begin
     return query select a.* from tandem._analyze_schema(p_mapping) as a;
     if exists (
@@ -19,9 +17,9 @@ begin
             'The sync triggers do not fire in such sessions; drift shows what they missed.';
     end if;
     begin
-        return query execute pg_catalog.format('select a.* from %I.analyze_data() as a', v_schema);
+        return query select a.* from tandem._analyze_data(p_mapping) as a;
     exception when undefined_column then
-        -- analyze_schema has said which column is absent
+        -- _analyze_schema has said which column is absent
         null;
     end;
 end

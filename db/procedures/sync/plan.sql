@@ -29,8 +29,7 @@ begin
         perform tandem._require_phase(
             p_mapping, 'plan with p_sample', array['prepared', 'syncing', 'migrated']
         );
-        execute pg_catalog.format('select s.* from %I.sample($1) as s', 'tandem_' || p_mapping)
-        into r_sample using p_sample;
+        select s.* into r_sample from tandem._sample(p_mapping, p_sample) as s;
         if r_sample.rows_done > 0 then
             v_us_per_row := 1000 * r_sample.milliseconds / r_sample.rows_done;
             v_wal_per_row := r_sample.wal_bytes / r_sample.rows_done;
@@ -62,14 +61,15 @@ begin
     from tandem._missing(p_mapping) as x;
     step := (select pg_catalog.count(*) from tandem._missing(p_mapping) as x);
     for relation, statement, undo in
-        execute pg_catalog.format(
-            'select w.relation, %1$I.switch_statement(w.relation, w.direction, true),
-                %1$I.switch_statement(w.relation, w.direction, false)
-            from (
-                select distinct x.relation, x.direction from %1$I.switches() as x
-                where x.direction <> %2$L and not x.enabled
-            ) as w
-            order by w.direction, w.relation', 'tandem_' || p_mapping, 'log')
+        select
+            w.relation,
+            tandem._switch_statement(p_mapping, w.relation, w.direction, true),
+            tandem._switch_statement(p_mapping, w.relation, w.direction, false)
+        from (
+            select distinct x.relation, x.direction from tandem._switches(p_mapping) as x
+            where x.direction <> 'log' and not x.enabled
+        ) as w
+        order by w.direction, w.relation
     loop
         step := step + 1;
         verb := 'migrate';

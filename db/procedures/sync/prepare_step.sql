@@ -1,6 +1,7 @@
 -- One statement of prepare: the first that is missing. Tables that are there are adopted.
-create or replace function {{ S | ident }}.prepare_step(p_run bigint, p_rows integer, p_failure jsonb)
-returns tandem.step_result
+create or replace function tandem.prepare_step(
+    p_mapping text, p_run bigint, p_rows integer, p_failure jsonb
+) returns tandem.step_result
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
@@ -11,38 +12,49 @@ declare
     r_result tandem.step_result;
 begin
     r_result := row(false, '{}', 0, 0, 0, 0, null, null);
+    r_result.cursor := '{"stage": "make"}';
     if (select r.cursor = '{}' from tandem.run as r where r.run_id = p_run) then
-        select * into r_finding from tandem._analyze_schema({{ m.name | literal }}) as a where a.severity = 'blocker' limit 1;
+        select * into r_finding from tandem._analyze_schema(p_mapping) as a
+        where a.severity = 'blocker'
+        limit 1;
         if found then
-            raise exception 'prepare of {{ m.name | in_format }} is blocked: %', r_finding.finding
+            raise exception 'prepare of % is blocked: %', p_mapping, r_finding.finding
             using errcode = 'TD004',
-                detail = pg_catalog.format('%s: %s', r_finding.subject, coalesce(r_finding.sample, '')),
+                detail = pg_catalog.format(
+                    '%s: %s', r_finding.subject, coalesce(r_finding.sample, '')
+                ),
                 hint = r_finding.cure;
         end if;
-        r_result.cursor := '{"stage": "make"}';
         return r_result;
     end if;
-    r_result.cursor := '{"stage": "make"}';
-    select * into r_missing from tandem._missing({{ m.name | literal }}) as x where x.run_by = 'procedure' limit 1;
+    select * into r_missing from tandem._missing(p_mapping) as x
+    where x.run_by = 'procedure'
+    limit 1;
     if found then
         if r_missing.fault <> 'absent' then
-            raise exception '% % of % %', r_missing.kind, r_missing.object, r_missing.relation, r_missing.fault
+            raise exception '% % of % %', r_missing.kind, r_missing.object, r_missing.relation,
+                r_missing.fault
             using errcode = 'TD004',
                 detail = 'prepare only adds what is absent; it changes and drops nothing of yours.',
-                hint = pg_catalog.format('Rename or drop it by hand, or change the mapping. To be made: %s', r_missing.statement);
+                hint = pg_catalog.format(
+                    'Rename or drop it by hand, or change the mapping. To be made: %s',
+                    r_missing.statement
+                );
         end if;
         execute r_missing.statement;
-        r_result.message := pg_catalog.format('%s %s on %s made', r_missing.kind, r_missing.object, r_missing.relation);
+        r_result.message := pg_catalog.format(
+            '%s %s on %s made', r_missing.kind, r_missing.object, r_missing.relation
+        );
         return r_result;
     end if;
-    if (tandem._mapping_of({{ m.name | literal }})).phase = 'deployed' then
-        perform tandem._set_phase({{ m.name | literal }}, 'prepared');
+    if (tandem._mapping_of(p_mapping)).phase = 'deployed' then
+        perform tandem._set_phase(p_mapping, 'prepared');
     end if;
     update tandem.mapping as t
-    set shape = tandem._shape({{ m.name | literal }})
-    where t.name = {{ m.name | literal }};
+    set shape = tandem._shape(p_mapping)
+    where t.name = p_mapping;
     for r_missing in
-        select * from tandem._missing({{ m.name | literal }}) as x where x.run_by <> 'procedure'
+        select * from tandem._missing(p_mapping) as x where x.run_by <> 'procedure'
     loop
         raise notice 'left to do, outside a transaction: %;', pg_catalog.regexp_replace(
             r_missing.statement, ' index ', ' index concurrently ');
@@ -53,5 +65,5 @@ begin
 end
 $prepare_step$;
 
-comment on function {{ S | ident }}.prepare_step(bigint, integer, jsonb) is
+comment on function tandem.prepare_step(text, bigint, integer, jsonb) is
 'One statement of tandem.prepare; does not commit. Called by the loop. Admins may execute it.';

@@ -1,19 +1,13 @@
--- One batch of tandem.retry_rejected.
-create or replace function {{ S | ident }}.retry_rejected_step(p_run bigint, p_rows integer, p_failure jsonb)
-returns tandem.step_result
-language plpgsql
+create or replace function tandem.retry_rejected_step(
+    p_mapping text, p_run bigint, p_rows integer, p_failure jsonb
+) returns tandem.step_result
+language sql
 security definer
-set search_path = {{ m.search_path | path }}
+set search_path = pg_catalog, pg_temp
 as $retry_rejected_step$
-declare
-    r_result tandem.step_result;
-begin
-    insert into {{ S | ident }}.inside as i (verb, run_id, batch_rows, failure)
-    values ('retry_rejected', p_run, p_rows, p_failure)
-    returning (i.result).* into r_result;
-    return r_result;
-end
+    select tandem._inside(p_mapping, 'retry_rejected', p_run, p_rows, p_failure)
 $retry_rejected_step$;
 
-comment on function {{ S | ident }}.retry_rejected_step(bigint, integer, jsonb) is
-'One batch of tandem.retry_rejected; does not commit. Called by the loop. Operators may execute it.';
+comment on function tandem.retry_rejected_step(text, bigint, integer, jsonb) is
+'One batch of tandem.retry_rejected; does not commit. Called by the loop. '
+'Operators may execute it.';

@@ -1,19 +1,12 @@
--- One batch of tandem.rollback.
-create or replace function {{ S | ident }}.rollback_step(p_run bigint, p_rows integer, p_failure jsonb)
-returns tandem.step_result
-language plpgsql
+create or replace function tandem.rollback_step(
+    p_mapping text, p_run bigint, p_rows integer, p_failure jsonb
+) returns tandem.step_result
+language sql
 security definer
-set search_path = {{ m.search_path | path }}
+set search_path = pg_catalog, pg_temp
 as $rollback_step$
-declare
-    r_result tandem.step_result;
-begin
-    insert into {{ S | ident }}.inside as i (verb, run_id, batch_rows, failure)
-    values ('rollback', p_run, p_rows, p_failure)
-    returning (i.result).* into r_result;
-    return r_result;
-end
+    select tandem._inside(p_mapping, 'rollback', p_run, p_rows, p_failure)
 $rollback_step$;
 
-comment on function {{ S | ident }}.rollback_step(bigint, integer, jsonb) is
+comment on function tandem.rollback_step(text, bigint, integer, jsonb) is
 'One batch of tandem.rollback; does not commit. Called by the loop. Admins may execute it.';

@@ -5,7 +5,6 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $set_sync$
 declare
-    v_schema text := 'tandem_' || (tandem._mapping_of(p_mapping)).name;
     v_phase text := (tandem._mapping_of(p_mapping)).phase;
     v_lock_timeout text := pg_catalog.current_setting('lock_timeout');
 begin
@@ -38,8 +37,7 @@ begin
             perform pg_catalog.set_config(
                 'lock_timeout', tandem._setting_of('batch_lock_timeout') || 'ms', true
             );
-            execute pg_catalog.format('select %I.switch_all($1, $2)', v_schema)
-            using p_direction, p_enabled;
+            perform tandem._switch_all(p_mapping, p_direction, p_enabled);
             exit;
         exception when lock_not_available or deadlock_detected then
             if v_try = 60 then
@@ -50,7 +48,7 @@ begin
     end loop;
     perform pg_catalog.set_config('lock_timeout', v_lock_timeout, true);
     if p_enabled and p_direction = 'hierarchy_to_flat' then
-        execute pg_catalog.format('select %I._note_due()', v_schema);
+        perform tandem._note_due(p_mapping);
     end if;
     if p_enabled and p_direction <> 'log' then
         raise notice 'rows written while it was off are not synced: '

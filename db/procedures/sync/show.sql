@@ -3,16 +3,15 @@ returns table (
     level text, column_name text, flat_value text, hierarchy_value text, equal boolean
 )
 language plpgsql stable
+security definer
 set search_path = pg_catalog, pg_temp
 as $show$
-declare
-    v_phase text := (tandem._mapping_of(p_mapping)).phase;
 begin
-    return query execute pg_catalog.format(
-        'select s.* from %I.%I($1) as s', 'tandem_' || p_mapping,
-        case v_phase when 'deployed' then 'preview' else 'show' end
-    )
-    using p_key;
+    if (tandem._mapping_of(p_mapping)).phase = 'deployed' then
+        return query select s.* from tandem._preview(p_mapping, p_key) as s;
+    else
+        return query select s.* from tandem._side_by_side(p_mapping, p_key) as s;
+    end if;
 end
 $show$;
 

@@ -1,13 +1,38 @@
 create or replace function tandem.validate(p_mapping text)
 returns table (check_name text, passed boolean, expected text, actual text, detail text)
 language plpgsql stable
+security definer
 set search_path = pg_catalog, pg_temp
 as $validate$
 begin
     perform tandem._require_phase(p_mapping, 'validate', array['prepared', 'syncing', 'migrated']);
-    return query execute pg_catalog.format(
-        'select v.* from %I.validate() as v', 'tandem_' || p_mapping
-    );
+    return query
+    select v.check_name, v.expected = v.actual, v.expected::text, v.actual::text, v.detail
+    from (
+        select * from tandem._checks_of_rows(p_mapping)
+        union all
+        select * from tandem._checks_of_keys(p_mapping)
+        union all
+        select
+            130, 'sync switched on', (
+                select pg_catalog.count(*)
+                from tandem._switches(p_mapping) as s
+                cross join tandem._mapping_of(p_mapping) as t
+                where t.phase in ('syncing', 'migrated')
+                    and (s.direction = 'flat_to_hierarchy' and t.flat_to_hierarchy
+                        or s.direction = 'hierarchy_to_flat' and t.hierarchy_to_flat)
+            ), (
+                select pg_catalog.count(*) from tandem._switches(p_mapping) as s
+                where s.enabled and s.direction <> 'log'
+            ), 'triggers that should be enabled, and that are'
+        union all
+        select
+            140, 'nothing missing', 0, (
+                select pg_catalog.count(*) from tandem._missing(p_mapping) as x
+                where x.kind <> 'index'
+            ), 'tables, columns and triggers of the mapping that are absent'
+    ) as v (ordinal, check_name, expected, actual, detail)
+    order by v.ordinal;
 end
 $validate$;
 

@@ -12,17 +12,17 @@ begin
     if new.verb = 'migrate' then
         new.result := {{ S | ident }}._migrate_batch(new.run_id, new.batch_rows, new.failure);
     elsif new.verb = 'restore' then
-        new.result := {{ S | ident }}._restore_batch(new.run_id, new.batch_rows);
+        new.result := tandem._restore_batch({{ m.name | literal }}, new.run_id, new.batch_rows);
     elsif new.verb = 'orphans' then
-        new.result := {{ S | ident }}._drop_orphans(new.run_id, new.batch_rows);
+        new.result := tandem._drop_orphans({{ m.name | literal }}, new.run_id, new.batch_rows);
     elsif new.verb = 'repair' then
         new.result := {{ S | ident }}._repair_batch(new.run_id, new.batch_rows, new.failure);
     elsif new.verb = 'rollback' then
-        new.result := {{ S | ident }}._rollback_batch(new.run_id, new.batch_rows);
+        new.result := tandem._rollback_batch({{ m.name | literal }}, new.run_id, new.batch_rows);
     elsif new.verb = 'retry_rejected' then
-        new.result := {{ S | ident }}._retry_batch(new.run_id, new.batch_rows, new.failure);
+        new.result := tandem._retry_batch({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure);
     elsif new.verb = 'apply_due' then
-        new.result := {{ S | ident }}._apply_due_batch(new.run_id, new.batch_rows, new.failure);
+        new.result := tandem._apply_due_batch({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure);
     end if;
     perform pg_catalog.set_config('tandem.origin', v_origin, true);
     return new;

@@ -35,7 +35,7 @@ begin
         select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
         where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.id | column('old') }}
     ) then
-        perform {{ S | ident }}._suppressed({{ m.flat.table | literal }}, {{ m.leaf.id | column('old') }}::text);
+        perform tandem._suppressed({{ m.flat.table | literal }}, {{ m.leaf.id | column('old') }}::text);
     end if;
     if v_status <> 'active' then
         perform tandem._resolve({{ m.name | literal }}, v_key, 'deleted');

@@ -70,7 +70,7 @@ begin
 {% endfor %}
         ) then
             perform {{ S | ident }}._push({{ m.flat.key | column('r_flat') }}, null, 1);
-        elsif not v_found and {{ S | ident }}._has_own_triggers() and {{ S | ident }}._differs({{ m.leaf.id | column('new') }}) then
+        elsif not v_found and tandem._has_own_triggers({{ m.name | literal }}) and {{ S | ident }}._differs({{ m.leaf.id | column('new') }}) then
             perform {{ S | ident }}._settle({{ m.leaf.id | column('new') }});
         end if;
     end if;

@@ -76,7 +76,7 @@ begin
         where {{ level.id | column(level.name) }} = {{ level.id | column('new') }};
     end if;
 {% endif %}
-    if {{ S | ident }}._has_own_triggers() then
+    if tandem._has_own_triggers({{ m.name | literal }}) then
         -- they may have stored another value in this level's columns: that is the truth then
         perform {{ S | ident }}._push({{ m.flat.key | column('flat') }}, null, 1)
         from {{ m.flat.table | relation(m.schema) }} as flat

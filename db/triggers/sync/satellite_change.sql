@@ -105,7 +105,7 @@ begin
         -- a BEFORE trigger of the application stored something else: that is the truth now
         perform {{ S | ident }}._push_{{ satellite.name | trusted }}(p_leaf);
         if {{ S | ident }}._differs_{{ satellite.name | trusted }}(p_leaf) then
-            perform {{ S | ident }}._suppressed({{ m.flat.table | literal }}, p_leaf::text);
+            perform tandem._suppressed({{ m.flat.table | literal }}, p_leaf::text);
         end if;
     end if;
 end

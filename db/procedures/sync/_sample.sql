@@ -1,25 +1,26 @@
 -- Runs one batch of the migration and rolls it back: how long it takes, how much it writes.
-create or replace function {{ S | ident }}.sample(
-    p_rows integer, out rows_done bigint, out milliseconds numeric, out wal_bytes bigint
+create or replace function tandem._sample(
+    p_mapping text, p_rows integer,
+    out rows_done bigint, out milliseconds numeric, out wal_bytes bigint
 )
 language plpgsql
 security definer
-set search_path = {{ m.search_path | path }}
-as $sample$
+set search_path = pg_catalog, pg_temp
+as $_sample$
 declare
     v_run bigint;
     v_lsn pg_lsn;
     v_started timestamptz;
     r_result tandem.step_result;
 begin
-    perform tandem._require_prepared({{ m.name | literal }});
+    perform tandem._require_prepared(p_mapping);
     begin
-        insert into tandem.run (kind, mapping, cursor) values ('sample', {{ m.name | literal }}, '{"stage": "rows"}')
+        insert into tandem.run (kind, mapping, cursor)
+        values ('sample', p_mapping, '{"stage": "rows"}')
         returning run_id into v_run;
         v_lsn := pg_catalog.pg_current_wal_insert_lsn();
         v_started := pg_catalog.clock_timestamp();
-        insert into {{ S | ident }}.inside as i (verb, run_id, batch_rows) values ('migrate', v_run, p_rows)
-        returning (i.result).* into r_result;
+        r_result := tandem._inside(p_mapping, 'migrate', v_run, p_rows, null);
         milliseconds := 1000 * extract(epoch from pg_catalog.clock_timestamp() - v_started);
         wal_bytes := pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), v_lsn);
         rows_done := r_result.written_rows;
@@ -28,7 +29,7 @@ begin
         null;
     end;
 end
-$sample$;
+$_sample$;
 
-comment on function {{ S | ident }}.sample(integer) is
+comment on function tandem._sample(text, integer) is
 'Runs one batch of the migration and rolls it back; tandem.plan(mapping, rows) reads it.';

@@ -1,0 +1,69 @@
+-- What a mapping keeps in its own schema. What is there is left as it is.
+create or replace function tandem._create_stores(p_mapping text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_create_stores$
+declare
+    v_schema text := 'tandem_' || p_mapping;
+begin
+    if pg_catalog.to_regclass(pg_catalog.format('%I.kept', v_schema)) is null then
+        -- tandem_<mapping> is made in the deployment's transaction, and this with it
+        execute pg_catalog.format(
+            $ddl$
+            -- What a flat DELETE, or a rollback that removes the hierarchy, would otherwise lose.
+            create table %1$I.kept (
+                flat_key text not null,
+                leaf_id uuid not null,
+                leaf jsonb,
+                satellites jsonb not null default '{}',
+                reason text not null,
+                kept_at timestamptz not null default pg_catalog.clock_timestamp(),
+                constraint kept_pkey primary key (leaf_id),
+                constraint kept_reason_check check (reason in ('deleted', 'rollback', 'adopted'))
+            );
+            create table %1$I.kept_level (
+                level text not null,
+                id uuid not null,
+                content jsonb not null,
+                constraint kept_level_pkey primary key (level, id)
+            );
+            -- Dated rows whose time has not come: written by the triggers, taken by apply_due.
+            create table %1$I.due (
+                satellite text not null,
+                leaf_id uuid not null,
+                effective timestamptz not null,
+                constraint due_pkey primary key (leaf_id, satellite, effective)
+            );
+            create index due_effective_idx on %1$I.due (effective);
+            create index kept_flat_key_idx on %1$I.kept (flat_key)
+            $ddl$, v_schema
+        );
+        -- Calls and durations per direction: sequences count errors too, and hold no lock.
+        execute (
+            select pg_catalog.string_agg(
+                pg_catalog.format('create sequence %I.%I', v_schema, d.name || '_' || b.name), '; '
+                order by d.name, b.position
+            )
+            from pg_catalog.unnest(array['f2h', 'h2f']) as d (name)
+            cross join pg_catalog.unnest(
+                array['calls', '100us', '300us', '1ms', '3ms', '10ms', 'more']
+            ) with ordinality as b (name, position)
+        );
+    end if;
+    execute pg_catalog.format(
+        $ddl$
+        comment on table %1$I.kept is
+        'Configurations and their dated rows whose flat row was deleted: the same flat key gets '
+        'them back.';
+        comment on table %1$I.kept_level is
+        'Rows of the upper levels that a rollback with p_hierarchy => ''remove'' took out.';
+        comment on table %1$I.due is
+        'Dated rows that come into force later; CALL tandem.apply_due, or any write of the leaf, '
+        'applies them.'
+        $ddl$, v_schema
+    );
+end
+$_create_stores$;
+
+comment on function tandem._create_stores(text) is
+'Makes the tables of kept and of due rows of a mapping, and the counters of its triggers'' calls.';

@@ -1,0 +1,55 @@
+create or replace function tandem._migrate_end(p_mapping text, p_run bigint)
+returns tandem.step_result
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_migrate_end$
+declare
+    v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;
+    v_link text := (select l.sync from tandem._levels(p_mapping) as l where l.is_leaf);
+    v_path text := pg_catalog.current_setting('search_path');
+    v_left boolean;
+    r_run tandem.run;
+    r_result tandem.step_result;
+begin
+    select * into strict r_run from tandem.run as r where r.run_id = p_run;
+    r_result := row(true, r_run.cursor, 0, 0, 0, 0, null, null);
+    perform tandem._note_due(p_mapping);
+    perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
+    -- notes of rejected rows that were deleted while nothing was synced
+    execute pg_catalog.format(
+        'select pg_catalog.count(tandem._resolve(r.mapping, r.row_key, ''deleted''))
+        from tandem.rejected_row as r
+        where r.mapping = $1 and r.side = ''flat'' and r.resolved_at is null and not exists (
+            select from %1$s as flat where flat.%2$I = r.row_key::%3$s and flat.%4$I = ''rejected''
+        )',
+        v_definition ->> 'flat', v_definition ->> 'key', v_definition ->> 'key_type',
+        v_definition ->> 'status'
+    ) using p_mapping;
+    execute pg_catalog.format(
+        'select exists (
+            select from %s as flat where flat.%I is null and flat.%I is distinct from ''rejected''
+        )',
+        v_definition ->> 'flat', v_link, v_definition ->> 'status'
+    ) into v_left;
+    perform pg_catalog.set_config('search_path', v_path, true);
+    if r_run.key_from is null and r_run.key_to is null then
+        if not v_left then
+            perform tandem._set_phase(p_mapping, 'migrated');
+        end if;
+        select pg_catalog.format(
+            'checks: %s passed, %s failed%s', pg_catalog.count(*) filter (where v.passed),
+            pg_catalog.count(*) filter (where not v.passed),
+            ' (' || pg_catalog.string_agg(v.check_name, ', ') filter (where not v.passed) || ')'
+        )
+        into r_result.message
+        from tandem.validate(p_mapping) as v;
+    end if;
+    if (r_run.params ->> 'dry_run')::boolean then
+        r_result.message := 'dry run: nothing was changed';
+    end if;
+    return r_result;
+end
+$_migrate_end$;
+
+comment on function tandem._migrate_end(text, bigint) is
+'The last batch of a migration: what it left behind is noted, the phase set, everything checked.';

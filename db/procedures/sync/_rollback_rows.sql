@@ -1,0 +1,74 @@
+-- Notes in kept which flat row belongs to which leaf; where the hierarchy is to be removed, the
+-- leaves go. Index plans are held to, because plans may be made before anything was analysed.
+create or replace function tandem._rollback_rows(p_mapping text, p_run bigint, p_rows integer)
+returns tandem.step_result
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
+set enable_bitmapscan = off
+as $_rollback_rows$
+declare
+    v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;
+    v_schema text := 'tandem_' || p_mapping;
+    v_flat text := v_definition ->> 'flat';
+    v_key text := pg_catalog.format('flat.%I', v_definition ->> 'key');
+    v_type text := v_definition ->> 'key_type';
+    v_link text := (
+        select pg_catalog.format('flat.%I', l.sync) from tandem._levels(p_mapping) as l
+        where l.is_leaf
+    );
+    v_last text;
+    v_next text;
+    r_run tandem.run;
+    r_result tandem.step_result;
+begin
+    select * into strict r_run from tandem.run as r where r.run_id = p_run;
+    r_result := row(false, '{"stage": "levels"}', 0, 0, 0, 0, null, null);
+    perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
+    execute pg_catalog.format(
+        'select
+            (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1]::text,
+            pg_catalog.count(*)
+        from (
+            select %1$s as batch_key from %2$s as flat
+            where %1$s >= $1::%3$s order by %1$s limit $2
+            for no key update
+        ) as b',
+        v_key, v_flat, v_type
+    ) into v_last, r_result.read_rows using r_run.cursor ->> 'from', p_rows;
+    execute pg_catalog.format(
+        'insert into %1$I.kept (flat_key, leaf_id, reason)
+        select %2$s::text, %3$s, ''rollback''
+        from %4$s as flat
+        where %2$s >= $1::%5$s and %2$s <= $2::%5$s and %3$s is not null
+        on conflict (leaf_id) do update
+        set flat_key = excluded.flat_key, leaf = null, satellites = ''{}'',
+            reason = excluded.reason, kept_at = excluded.kept_at',
+        v_schema, v_key, v_link, v_flat, v_type
+    ) using r_run.cursor ->> 'from', v_last;
+    get diagnostics r_result.written_rows = row_count;
+    r_result.unchanged_rows := r_result.read_rows - r_result.written_rows;
+    if r_run.params ->> 'hierarchy' = 'remove' then
+        execute pg_catalog.format(
+            'select pg_catalog.count(%1$I._keep(%3$s, %2$s::text, ''rollback''))
+            from %4$s as flat
+            where %2$s >= $1::%5$s and %2$s <= $2::%5$s and %3$s is not null',
+            v_schema, v_key, v_link, v_flat, v_type
+        ) using r_run.cursor ->> 'from', v_last;
+    end if;
+    execute pg_catalog.format(
+        'select %1$s::text from %2$s as flat where %1$s > $1::%3$s order by %1$s limit 1',
+        v_key, v_flat, v_type
+    ) into v_next using v_last;
+    if v_next is not null then
+        r_result.cursor := pg_catalog.jsonb_build_object('stage', 'rows', 'from', v_next);
+    end if;
+    return r_result;
+end
+$_rollback_rows$;
+
+comment on function tandem._rollback_rows(text, bigint, integer) is
+'One batch of the flat rows of a rollback.';

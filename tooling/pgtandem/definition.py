@@ -1,0 +1,266 @@
+"""The definition of a mapping: what the generic routines in schema ``tandem`` read of it.
+
+It is stored as jsonb in ``tandem.mapping.definition`` and has names, and beside them fragments of
+SQL. The fragments are made by the filters and macros that the rendered code is made with, so that
+the two cannot disagree. Aliases in them are fixed: ``flat``, and the name of a level or satellite;
+``$1`` is the time at which dated rows are looked at. Only the deployer can write the table.
+"""
+
+import json
+
+from pgtandem.mapping import Level, Mapping, Pair, Satellite
+from pgtandem.render import (
+    base_type,
+    column,
+    differs,
+    environment,
+    json_text,
+    one_line_literal,
+    put,
+    same,
+    search_path,
+    sql_type,
+    template_context,
+    tidy,
+)
+from pgtandem.sqltext import WITHOUT_EQUALITY, ident, literal, object_name, relation
+
+
+def definition(mapping: Mapping) -> dict[str, object]:
+    """All that the generic routines need to know of a mapping.
+
+    Returns:
+        An object with ``flat`` (quoted table), ``flat_name``, ``key``, ``key_type``, ``status``,
+        ``new_key``, ``fault`` (a call of the rendered ``_fault``), ``path`` and ``search_path``,
+        ``levels`` from the top down, the leaf last, ``satellites``, ``match`` of the leaf,
+        ``tables`` (what the catalog must have) and ``made`` (what prepare makes).
+    """
+    flat = mapping.flat
+    values = ", ".join(column(pair.flat, "flat") for pair in mapping.pairs)
+    return {
+        "flat": relation(flat.table, mapping.schema),
+        "flat_name": flat.table,
+        "key": flat.key,
+        "key_type": sql_type(flat.key_type),
+        "status": flat.status,
+        "new_key": relation(flat.new_key, mapping.schema) + "()" if flat.new_key else None,
+        "fault": f"{ident(mapping.tandem)}._fault({values})",
+        "search_path": list(mapping.search_path),
+        "path": search_path(mapping.search_path),
+        "levels": [_level(mapping, level) for level in mapping.chain],
+        "match": list(mapping.leaf.match),
+        "satellites": [_satellite(mapping, one) for one in mapping.satellites],
+        "tables": _tables(mapping),
+        "made": _made(mapping),
+    }
+
+
+def definition_text(mapping: Mapping) -> str:
+    """The definition as it is stored, on one line."""
+    return json_text(definition(mapping))
+
+
+def definition_to_read(mapping: Mapping) -> str:
+    """The same, laid out for people."""
+    return json.dumps(definition(mapping), ensure_ascii=False, sort_keys=True, indent=1) + "\n"
+
+
+def _level(mapping: Mapping, level: Level) -> dict[str, object]:
+    return {
+        "name": level.name,
+        "relation": relation(level.table, mapping.schema),
+        "table": level.table,
+        "id": level.id,
+        "parent": level.parent,
+        "sync": level.sync,
+        "key": list(level.key),
+        "unmapped": list(level.unmapped),
+        "columns": [_column(pair, level.name) for pair in level.pairs],
+    }
+
+
+def _satellite(mapping: Mapping, satellite: Satellite) -> dict[str, object]:
+    conditions = [
+        f"{column(name, 's')} = {one_line_literal(value)}" for name, value in satellite.where
+    ]
+    macros = "procedures/sync/macros.jinja"
+    return {
+        "name": satellite.name,
+        "relation": relation(satellite.table, mapping.schema),
+        "table": satellite.table,
+        "id": satellite.id,
+        "parent": satellite.parent,
+        "effective": satellite.effective,
+        "lead": satellite.lead,
+        "lead_flat": satellite.lead_pair.flat,
+        "filter": " and ".join(conditions) or "true",
+        "in_force": _macro(mapping, macros, "in_force", mapping, satellite, "$1"),
+        "differs": _macro(mapping, macros, "satellite_differs", satellite),
+        "columns": [_column(pair, satellite.name) for pair in satellite.pairs],
+    }
+
+
+def _column(pair: Pair, alias: str) -> dict[str, object]:
+    compared = "::text" if base_type(pair.flat_type) in WITHOUT_EQUALITY else ""
+    return {
+        "flat": pair.flat,
+        "hier": pair.hier,
+        "flat_type": pair.flat_type,
+        "is_key": pair.is_key,
+        "missing": pair.missing,
+        "default": pair.default,
+        "put": put(pair, "flat"),
+        "same": same(pair, "flat", alias),
+        "differs": differs(pair, "flat", alias),
+        "compared": column(pair.flat, "flat") + compared,
+    }
+
+
+def _tables(mapping: Mapping) -> dict[str, object]:
+    """By quoted table: its columns with their types, its unique key, and the columns that pgtandem
+    fills, so that they need no default."""
+    tables: dict[str, object] = {
+        relation(mapping.flat.table, mapping.schema): {
+            "columns": dict(mapping.flat.types),
+            "key": [mapping.flat.key],
+            "filled": [mapping.flat.key, *(pair.flat for pair in mapping.pairs)],
+        }
+    }
+    for level in mapping.chain:
+        links = {level.id: "uuid"} | ({level.parent: "uuid"} if level.parent else {})
+        tables[relation(level.table, mapping.schema)] = {
+            "columns": {**links, **dict(level.types)},
+            "key": [*([level.parent] if level.parent else []), *level.key]
+            if level.key
+            else [level.id],
+            "filled": [*links, *(pair.hier for pair in level.pairs)],
+        }
+    for satellite in mapping.satellites:
+        links = {
+            satellite.id: "uuid",
+            satellite.parent: "uuid",
+            satellite.effective: "timestamptz",
+        }
+        where = [name for name, _ in satellite.where]
+        tables[relation(satellite.table, mapping.schema)] = {
+            "columns": {**links, **dict(satellite.types)},
+            "key": [satellite.parent, *where, satellite.effective],
+            "filled": [*links, *where, *(pair.hier for pair in satellite.pairs)],
+        }
+    return tables
+
+
+def _made(mapping: Mapping) -> dict[str, object]:
+    """What prepare makes where it is absent: tables, indexes, triggers and the view."""
+    return {
+        "tables": _made_tables(mapping),
+        "indexes": _made_indexes(mapping),
+        "triggers": _made_triggers(mapping),
+        "view": _made_view(mapping),
+    }
+
+
+def _made_tables(mapping: Mapping) -> list[object]:
+    ddl = "schema/mapping/hierarchy.jinja"
+    parents = (None, *mapping.levels)
+    tables: list[object] = [
+        {
+            "relation": relation(level.table, mapping.schema),
+            "statement": _macro(mapping, ddl, "create_level", level, parent),
+        }
+        for level, parent in zip(mapping.chain, parents, strict=True)
+    ]
+    tables += [
+        {
+            "relation": relation(one.table, mapping.schema),
+            "statement": _macro(mapping, ddl, "create_satellite", one),
+        }
+        for one in mapping.satellites
+    ]
+    return tables
+
+
+def _made_indexes(mapping: Mapping) -> list[object]:
+    flat, leaf = mapping.flat.table, mapping.leaf
+    assert leaf.parent is not None, "checked when the mapping was loaded"
+    indexes = [
+        (flat, object_name(flat, leaf.sync, "key"), leaf.sync, True),
+        *((flat, object_name(flat, one.sync, "idx"), one.sync, False) for one in mapping.levels),
+        (leaf.table, object_name(leaf.table, leaf.parent, "idx"), leaf.parent, False),
+    ]
+    return [
+        {
+            "relation": relation(table, mapping.schema),
+            "schema": mapping.schema,
+            "name": name,
+            "columns": [one],
+            "unique": unique,
+        }
+        for table, name, one, unique in indexes
+    ]
+
+
+def _made_triggers(mapping: Mapping) -> list[object]:
+    flat, leaf = mapping.flat.table, mapping.leaf.table
+    triggers = [
+        _trigger(mapping, flat, "tandem_10_assign", "assign"),
+        _trigger(mapping, flat, "tandem_11_guard", "guard"),
+        _trigger(mapping, flat, "tandem_20_insert", "flat_insert"),
+        _trigger(mapping, flat, "tandem_21_update", "flat_update"),
+        _trigger(mapping, flat, "tandem_22_delete", "flat_delete"),
+        _trigger(mapping, flat, "tandem_23_truncate", "flat_truncate"),
+    ]
+    triggers += [
+        _trigger(mapping, level.table, "tandem_21_update", "parent_update", "trigger", level)
+        for level in mapping.levels
+    ]
+    triggers += [
+        _trigger(mapping, leaf, "tandem_20_insert", "leaf_insert"),
+        _trigger(mapping, leaf, "tandem_21_update", "leaf_update"),
+        _trigger(mapping, leaf, "tandem_22_delete", "leaf_delete"),
+    ]
+    for one in mapping.satellites:
+        triggers += [
+            _trigger(mapping, one.table, name, "satellite_change", macro, one)
+            for name, macro in (
+                ("tandem_20_insert", "trigger_insert"),
+                ("tandem_21_update", "trigger_update"),
+                ("tandem_22_delete", "trigger_delete"),
+            )
+        ]
+    for table in mapping.hierarchy_tables:
+        triggers += [
+            _trigger(mapping, table, "tandem_23_truncate", "hierarchy_truncate", "trigger", table),
+            _trigger(mapping, table, "tandem_90_log", "log", "trigger", table),
+        ]
+    return [*triggers, _trigger(mapping, flat, "tandem_90_log", "log", "trigger", flat)]
+
+
+def _trigger(
+    mapping: Mapping, table: str, name: str, file: str, macro: str = "trigger", *arguments: object
+) -> dict[str, object]:
+    return {
+        "relation": relation(table, mapping.schema),
+        "name": name,
+        "statement": _macro(mapping, f"triggers/sync/{file}.sql", macro, *arguments),
+    }
+
+
+def _made_view(mapping: Mapping) -> dict[str, object]:
+    view = relation("hierarchy", mapping.tandem)
+    what = (
+        "A row per leaf: all levels, the dated row in force, the flat key. Shows what the reader "
+        "may see of the tables themselves."
+    )
+    create = _macro(mapping, "schema/mapping/hierarchy.jinja", "create_view")
+    return {
+        "relation": view,
+        "statement": f"{create}; revoke all on {view} from public;"
+        f" comment on view {view} is {literal(what)}",
+    }
+
+
+def _macro(mapping: Mapping, path: str, name: str, *arguments: object) -> str:
+    """What a macro of a template makes."""
+    module = environment().get_template(path).make_module(template_context(mapping))
+    return tidy(getattr(module, name)(*arguments)).strip()
