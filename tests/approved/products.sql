@@ -1831,6 +1831,134 @@ $_refuse$;
 comment on function tandem_products._refuse(text, text) is
 'Raises TD030 where the mapping''s policy is raise; else lets the flat row be, marked as rejected.';
 
+-- procedures/sync/_rename_unmigrated.sql
+-- While a migration runs, flat rows that are not migrated yet know their parents by name alone. A
+-- rename or move at level p_level (0 is the top) reaches those that named the row as it was
+-- (p_old: its key and parent), or their batch would make a parent of the old name. They are linked
+-- to the row as well: of two parents that swap names in one statement each keeps its own rows.
+create or replace function tandem_products._rename_unmigrated(p_level integer, p_id uuid, p_old jsonb)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_rename_unmigrated$
+declare
+    v_chain uuid[];
+    v_seen uuid[];
+    v_marks text[];
+    -- each level as it is now (r_) and as it was (r_old_)
+    r_base public.tblbaseproduct;
+    r_old_base public.tblbaseproduct;
+    r_version public.tblproductversion;
+    r_old_version public.tblproductversion;
+    r_catalog public.tblcatalog;
+    r_old_catalog public.tblcatalog;
+begin
+    -- The levels above are locked top down, and read again under the locks: a rename of theirs that is
+    -- not committed yet would change the names to look for.
+    for v_try in 1 .. 100 loop
+        v_seen := v_chain;
+        if p_level = 2 then
+            select * into r_catalog from public.tblcatalog as one where one.catalogid = p_id;
+            r_old_catalog := pg_catalog.jsonb_populate_record(r_catalog, p_old);
+        end if;
+        if p_level = 1 then
+            select * into r_version from public.tblproductversion as one where one.versionid = p_id;
+            r_old_version := pg_catalog.jsonb_populate_record(r_version, p_old);
+        elsif p_level > 1 then
+            select * into r_version from public.tblproductversion as one
+            where one.versionid = r_catalog.versionid;
+            select * into r_old_version from public.tblproductversion as one
+            where one.versionid = r_old_catalog.versionid;
+        end if;
+        if p_level = 0 then
+            select * into r_base from public.tblbaseproduct as one where one.baseproductid = p_id;
+            r_old_base := pg_catalog.jsonb_populate_record(r_base, p_old);
+        elsif p_level > 0 then
+            select * into r_base from public.tblbaseproduct as one
+            where one.baseproductid = r_version.baseproductid;
+            select * into r_old_base from public.tblbaseproduct as one
+            where one.baseproductid = r_old_version.baseproductid;
+        end if;
+        v_chain := array[r_base.baseproductid, r_old_base.baseproductid, r_version.versionid, r_old_version.versionid, r_catalog.catalogid, r_old_catalog.catalogid];
+        exit when v_chain is not distinct from v_seen;
+        perform from public.tblbaseproduct as one
+        where p_level > 0 and one.baseproductid in (r_base.baseproductid, r_old_base.baseproductid)
+        order by one.baseproductid
+        for key share;
+        perform from public.tblproductversion as one
+        where p_level > 1 and one.versionid in (r_version.versionid, r_old_version.versionid)
+        order by one.versionid
+        for key share;
+    end loop;
+    if r_old_base.baseproductid is null then
+        return;  -- it hung below no parent: no flat row named it
+    end if;
+    -- Written by one command, whose triggers have not all run: a name above may be new or old.
+    v_marks := array[
+        (select one.xmin || ' ' || one.cmin from public.tblbaseproduct as one where one.baseproductid = r_old_base.baseproductid),
+        (select one.xmin || ' ' || one.cmin from public.tblproductversion as one where one.versionid = r_old_version.versionid),
+        (select one.xmin || ' ' || one.cmin from public.tblcatalog as one where one.catalogid = r_old_catalog.catalogid)
+    ];
+    if v_marks[p_level + 1] = any (v_marks[: p_level]) then
+        raise exception 'a row and one above it were renamed or moved by one statement'
+        using errcode = 'TD045',
+            detail = pg_catalog.format(
+                'Row %s. While the migration runs, rows of tblproduct that are not migrated '
+                'yet are found by names, which change level by level.', p_id),
+            hint = 'Change one level in a statement, or wait until the phase is migrated.';
+    end if;
+    update public.tblproduct as flat
+    set
+        productname = case when p_level >= 0 and not ((flat.productname) is not distinct from r_base.name)
+            then r_base.name else flat.productname end,
+        baseproductid = case when p_level >= 0
+            then r_base.baseproductid else flat.baseproductid end,
+        version = case when p_level >= 1 and not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from r_version.version or flat.version is not distinct from r_version.version))
+            then r_version.version else flat.version end,
+        versionid = case when p_level >= 1
+            then r_version.versionid else flat.versionid end,
+        catalogname = case when p_level >= 2 and not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from r_catalog.name or flat.catalogname is not distinct from r_catalog.name))
+            then r_catalog.name else flat.catalogname end,
+        catalogid = case when p_level >= 2
+            then r_catalog.catalogid else flat.catalogid end,
+        updatedat = pg_catalog.clock_timestamp()
+    where flat.configid is null and flat.syncstatus = 'active'
+        and (p_level < 0 or (
+            (flat.productname) is not distinct from r_old_base.name and
+            not exists (
+                select from public.tblbaseproduct as other
+                where other.baseproductid = flat.baseproductid
+                    and other.baseproductid <> r_old_base.baseproductid
+                    and (flat.productname) is not distinct from other.name
+            )
+        ))
+        and (p_level < 1 or (
+            ((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from r_old_version.version or flat.version is not distinct from r_old_version.version) and
+            (not tandem.is_blank(flat.version) or r_old_version.version = '1') and
+            not exists (
+                select from public.tblproductversion as other
+                where other.versionid = flat.versionid
+                    and other.versionid <> r_old_version.versionid
+                    and ((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from other.version or flat.version is not distinct from other.version)
+            )
+        ))
+        and (p_level < 2 or (
+            ((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from r_old_catalog.name or flat.catalogname is not distinct from r_old_catalog.name) and
+            (not tandem.is_blank(flat.catalogname) or r_old_catalog.name = 'default') and
+            not exists (
+                select from public.tblcatalog as other
+                where other.catalogid = flat.catalogid
+                    and other.catalogid <> r_old_catalog.catalogid
+                    and ((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from other.name or flat.catalogname is not distinct from other.name)
+            )
+        ))
+    ;
+end
+$_rename_unmigrated$;
+
+comment on function tandem_products._rename_unmigrated(integer, uuid, jsonb) is
+'Gives unmigrated flat rows the new key values of a renamed or moved row of an upper level.';
+
 -- procedures/sync/_repair_batch.sql
 -- One batch of a repair: ranges of flat keys, then leaves without a flat row.
 create or replace function tandem_products._repair_batch(p_run bigint, p_rows integer, p_failure jsonb)
@@ -4141,6 +4269,11 @@ begin
     where base.baseproductid = new.baseproductid
         and flat.baseproductid = new.baseproductid
         and (not ((flat.productname) is not distinct from base.name));
+    if exists (
+        select from tandem.mapping as t where t.name = 'products' and t.phase <> 'migrated'
+    ) then
+        perform tandem_products._rename_unmigrated(0, new.baseproductid, pg_catalog.jsonb_build_object('name', old.name        ));
+    end if;
     if tandem_products._has_own_triggers() then
         -- they may have stored another value in this level's columns: that is the truth then
         perform tandem_products._push(flat.productid, null, 1)
@@ -4214,6 +4347,11 @@ begin
     where version.versionid = new.versionid
         and flat.versionid = new.versionid
         and (not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)));
+    if exists (
+        select from tandem.mapping as t where t.name = 'products' and t.phase <> 'migrated'
+    ) then
+        perform tandem_products._rename_unmigrated(1, new.versionid, pg_catalog.jsonb_build_object('version', old.version, 'baseproductid', old.baseproductid        ));
+    end if;
     if old.baseproductid is distinct from new.baseproductid then
         -- moved: leaf by leaf, because each locks its whole chain before it reads it
         perform tandem_products._pull(config.configid, 0, 'levels')
@@ -4295,6 +4433,11 @@ begin
     where catalog.catalogid = new.catalogid
         and flat.catalogid = new.catalogid
         and (not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)));
+    if exists (
+        select from tandem.mapping as t where t.name = 'products' and t.phase <> 'migrated'
+    ) then
+        perform tandem_products._rename_unmigrated(2, new.catalogid, pg_catalog.jsonb_build_object('name', old.name, 'versionid', old.versionid        ));
+    end if;
     if old.versionid is distinct from new.versionid then
         -- moved: leaf by leaf, because each locks its whole chain before it reads it
         perform tandem_products._pull(config.configid, 0, 'levels')

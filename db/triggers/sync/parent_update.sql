@@ -64,6 +64,14 @@ begin
 {{ pair | differs('flat', level.name) }}{{ '
             or ' if not loop.last }}
 {%- endfor %});
+    if exists (
+        select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase <> 'migrated'
+    ) then
+        perform {{ S | ident }}._rename_unmigrated({{ depth | literal }}, {{ level.id | column('new') }}, pg_catalog.jsonb_build_object(
+            {%- for pair in level.key_pairs %}{{ pair.hier | literal }}, {{ pair.hier | column('old') }}{{ ', ' if not loop.last or level.parent }}{% endfor %}
+            {%- if level.parent %}{{ level.parent | literal }}, {{ level.parent | column('old') }}{% endif %}
+        ));
+    end if;
 {% if level.parent %}
     if {{ level.parent | changed('uuid') }} then
         -- moved: leaf by leaf, because each locks its whole chain before it reads it
