@@ -3717,12 +3717,31 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_count bigint;
     v_us numeric;
+    v_kept uuid;
     r_leaf record;
 begin
     v_count := pg_catalog.nextval('tandem_products.f2h_calls');
     perform pg_catalog.set_config(
         'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
     );
+    -- A DELETE of this key may have kept its leaf since the BEFORE trigger looked: the INSERT waited for
+    -- it, or both are one statement. With that leaf's id the row takes the slow way below.
+    select kept.leaf_id into v_kept
+    from tandem_products.kept as kept
+    where kept.flat_key = new.productid::text
+        and kept.leaf_id <> new.configid
+        and not exists (
+            select from public.tblproduct as flat
+            where flat.configid = kept.leaf_id
+        )
+    order by kept.kept_at desc
+    limit 1;
+    if found then
+        update public.tblproduct as flat
+        set configid = v_kept
+        where flat.productid = new.productid
+            and flat.configid = new.configid;
+    end if;
     insert into public.tblconfig as config (
         configid, catalogid, name, sku, attributes, status
     )
