@@ -17,6 +17,11 @@ declare
     r_old_{{ level.name | trusted }} {{ level.table | relation(m.schema) }};
 {% endfor %}
 begin
+    if not exists (
+        select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase <> 'migrated'
+    ) then
+        return;
+    end if;
     -- The levels above are locked top down, and read again under the locks: a rename of theirs that is
     -- not committed yet would change the names to look for.
     for v_try in 1 .. 100 loop
@@ -57,6 +62,7 @@ begin
 {% endfor %}
     ];
     if v_marks[p_level + 1] = any (v_marks[: p_level]) then
+        perform tandem._note_error({{ m.name | literal }}, 45);
         raise exception 'a row and one above it were renamed or moved by one statement'
         using errcode = 'TD045',
             detail = pg_catalog.format(

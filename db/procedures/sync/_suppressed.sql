@@ -4,6 +4,7 @@ language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_suppressed$
 begin
+    perform tandem._note_error({{ m.name | literal }}, 44);
     raise exception 'row % of % cannot be kept in step', p_key, p_table
     using errcode = 'TD044',
         detail = 'A trigger or rule of your own suppressed the write, or stores another value again '

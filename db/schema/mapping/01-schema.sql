@@ -30,8 +30,10 @@ begin
         create index due_effective_idx on {{ S | ident }}.due (effective);
         create index kept_flat_key_idx on {{ S | ident }}.kept (flat_key);
         -- Calls and durations per direction: sequences count errors too, and hold no lock.
+        -- The last error of ours: epoch milliseconds * 1000 + the number in its TD code.
 {% for direction in ('f2h', 'h2f') %}
         create sequence {{ S | ident }}.{{ direction | ident }}_calls;
+        create sequence {{ S | ident }}.{{ direction | ident }}_error;
 {% for bucket in ('100us', '300us', '1ms', '3ms', '10ms', 'more') %}
         create sequence {{ S | ident }}.{{ direction | ident }}_{{ bucket | trusted }};
 {% endfor %}
@@ -48,3 +50,23 @@ comment on table {{ S | ident }}.due is
 'Dated rows that come into force later; CALL tandem.apply_due, or any write of the leaf, applies them.';
 comment on table {{ S | ident }}.kept is
 'Configurations and their dated rows whose flat row was deleted: the same flat key gets them back.';
+{% for direction in ('f2h', 'h2f') %}
+{% set name = '_' ~ direction ~ '_class' %}
+
+-- The sequence that counts calls of this duration.
+-- lint: inlinable
+create or replace function {{ S | ident }}.{{ name | ident }}(p_took interval) returns regclass
+language sql stable
+as ${{ name | trusted }}$
+    select (array[
+{% for bucket in ('100us', '300us', '1ms', '3ms', '10ms', 'more') %}
+        {{ (S ~ '.' ~ direction ~ '_' ~ bucket) | literal }}{{ ',' if not loop.last }}
+{% endfor %}
+    ]::regclass[])[1 + pg_catalog.width_bucket(
+        extract(epoch from p_took)::float8, '{0.0001, 0.0003, 0.001, 0.003, 0.01}'::float8[]
+    )]
+${{ name | trusted }}$;
+
+comment on function {{ S | ident }}.{{ name | ident }}(interval) is
+'The sequence that counts calls of this direction that took so long.';
+{% endfor %}

@@ -12,10 +12,7 @@ execute function {{ S | ident }}.guard()
 -- BEFORE UPDATE on the flat table: the sync columns are tandem's. What a client writes there is
 -- ignored, as an ORM may send back all columns of a row that it read long ago.
 create or replace function {{ S | ident }}.guard() returns trigger
-language plpgsql
-security definer
-set search_path = {{ m.search_path | path }}
-as $guard$
+language plpgsql security definer set search_path = {{ m.search_path | path }} as $guard$
 begin
     {{ m.flat.status | column('new') }} := {{ m.flat.status | column('old') }};
 {% for level in m.chain %}

@@ -1,29 +1,20 @@
 create or replace function {{ S | ident }}.inside() returns trigger
-language plpgsql
-security definer
-set search_path = {{ m.search_path | path }}
-as $inside$
+language plpgsql security definer set search_path = {{ m.search_path | path }} as $inside$
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
 begin
     perform pg_catalog.set_config(
         'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
     );
-    if new.verb = 'migrate' then
-        new.result := {{ S | ident }}._migrate_batch(new.run_id, new.batch_rows, new.failure);
-    elsif new.verb = 'restore' then
-        new.result := {{ S | ident }}._restore_batch(new.run_id, new.batch_rows);
-    elsif new.verb = 'orphans' then
-        new.result := {{ S | ident }}._drop_orphans(new.run_id, new.batch_rows);
-    elsif new.verb = 'repair' then
-        new.result := {{ S | ident }}._repair_batch(new.run_id, new.batch_rows, new.failure);
-    elsif new.verb = 'rollback' then
-        new.result := {{ S | ident }}._rollback_batch(new.run_id, new.batch_rows);
-    elsif new.verb = 'retry_rejected' then
-        new.result := {{ S | ident }}._retry_batch(new.run_id, new.batch_rows, new.failure);
-    elsif new.verb = 'apply_due' then
-        new.result := {{ S | ident }}._apply_due_batch(new.run_id, new.batch_rows, new.failure);
-    end if;
+    new.result := case new.verb
+        when 'migrate' then {{ S | ident }}._migrate_batch(new.run_id, new.batch_rows, new.failure)
+        when 'restore' then {{ S | ident }}._restore_batch(new.run_id, new.batch_rows)
+        when 'orphans' then {{ S | ident }}._drop_orphans(new.run_id, new.batch_rows)
+        when 'repair' then {{ S | ident }}._repair_batch(new.run_id, new.batch_rows, new.failure)
+        when 'rollback' then {{ S | ident }}._rollback_batch(new.run_id, new.batch_rows)
+        when 'retry_rejected' then {{ S | ident }}._retry_batch(new.run_id, new.batch_rows, new.failure)
+        when 'apply_due' then {{ S | ident }}._apply_due_batch(new.run_id, new.batch_rows, new.failure)
+    end;
     perform pg_catalog.set_config('tandem.origin', v_origin, true);
     return new;
 end
