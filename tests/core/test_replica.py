@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
@@ -103,7 +104,7 @@ def primary_port(server: ThrowawayServer) -> str:
     return str(psycopg.conninfo.conninfo_to_dict(server.conninfo())["port"])
 
 
-def lag(admin: Connection) -> int | None:
+def lag(admin: Connection) -> Any:
     """How many bytes of WAL the replica has not replayed; None while none is connected."""
     return one(
         admin,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from support.databases import Database
+from pgtandem.deploy import deploy
+from support.databases import Database, TestServer
 from support.locks import wait_until
 from sync.catalogue import assert_same
 from sync.histories import NEW, OLD
 from sync.scheduler import Session
-from sync.shops import Row, Shop, products, sqlstate
+from sync.shops import Row, Shop, flat_table, orders, products, sqlstate
 from sync.test_laws import hasten_deadlocks
 from sync.test_traps_migration import until_rows
 
@@ -275,3 +276,33 @@ def test_two_levels_are_renamed_at_once(half: Shop, lower: str, lower_first: boo
     assert expected is not None
     assert rows == [("Z" if row[0] == "A" else row[0], *row[1:]) for row in expected]
     assert bases(half) == ["B", "New", "Z"]
+
+
+@pytest.mark.parametrize("skip_echo", [True, False], ids=["", "echo"])
+def test_the_other_mapping(server: TestServer, skip_echo: bool) -> None:
+    """Two key columns, one with a default, names that need quotes; with the echo and without."""
+    mapping = orders(skip_echo)
+    with server.clone(None) as database:
+        shop = Shop(database, mapping)
+        shop.owner.execute(flat_table(mapping).encode())
+        deploy(shop.owner, [mapping])
+        shop.owner.execute("call tandem.prepare('orders')")
+        shop.grant()
+        key = '"Kunde Name", "group"'
+        for number, row in enumerate([("A", None), ("A", "g"), ("A", " "), ("A", "g"), ("B", "g")]):
+            shop.owner.execute(
+                f'insert into {shop.flat} ("select", {key}) values (%s, %s, %s)', (number, *row)
+            )
+        while shop.value(f'select count("Position Id") from {shop.flat}') < 2:
+            shop.owner.execute(
+                "call tandem.migrate('orders', p_batch_rows => 1, p_max_batches => 1)"
+            )
+        table = shop.table("order")
+        shop.new.execute(f"""update {table} set "Kunde" = 'Z' where "group" = 'g'""")
+        shop.new.execute(f"""update {table} set "group" = 'h' where "group" like 'it%'""")
+        shop.owner.execute("call tandem.migrate('orders')")
+        assert shop.rows(f'select {key} from {shop.flat} order by "select"') == [
+            ("A", "h"), ("Z", "g"), ("A", "h"), ("Z", "g"), ("B", "g"),
+        ]  # fmt: skip
+        assert shop.value(f"select count(*) from {table}") == 3
+        shop.assert_in_step()
