@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from hypothesis import given, note
+from hypothesis import strategies as st
 
 from pgtandem.deploy import deploy
+from pgtandem.sqltext import literal
 from support.databases import Database, TestServer
 from support.locks import wait_until
 from sync.catalogue import assert_same
+from sync.conftest import Templates
 from sync.histories import NEW, OLD
 from sync.scheduler import Session
 from sync.shops import Row, Shop, flat_table, orders, products, sqlstate
@@ -306,3 +312,123 @@ def test_the_other_mapping(server: TestServer, skip_echo: bool) -> None:
         ]  # fmt: skip
         assert shop.value(f"select count(*) from {table}") == 3
         shop.assert_in_step()
+
+
+# a law: when a row is migrated makes no difference ------------------------------------------------
+
+NAMES, VERSIONS, CATALOGS = ["A", "B", "C"], [None, " ", "1", "v"], [None, "default", "c"]
+BASE = st.sampled_from(NAMES)
+VERSION = st.sampled_from(["1", "v", "w"])
+CATALOG = st.sampled_from(["default", "c", "d"])
+PLACES = st.tuples(BASE, st.sampled_from(VERSIONS), st.sampled_from(CATALOGS))
+
+
+def writes() -> st.SearchStrategy[tuple[str, str]]:
+    """One statement that renames or moves a parent, or writes a flat row."""
+    above = "versionid = " + "{version}"
+    return st.one_of(
+        st.builds("update tblbaseproduct set name = '{1}' where name = '{0}'".format, BASE, BASE),
+        st.builds(
+            lambda base, was, new: (
+                f"update tblproductversion set version = '{new}'"
+                f" where versionid = {of_version(base, was)}"
+            ),
+            BASE, VERSION, VERSION,
+        ),
+        st.builds(
+            lambda base, version, to: (
+                f"update tblproductversion set baseproductid = {of_base(to)}"
+                f" where versionid = {of_version(base, version)}"
+            ),
+            BASE, VERSION, BASE,
+        ),
+        st.builds(
+            lambda base, version, was, new: (
+                f"update tblcatalog set name = '{new}' where name = '{was}' and "
+                + above.format(version=of_version(base, version))
+            ),
+            BASE, VERSION, CATALOG, CATALOG,
+        ),
+        st.builds(
+            lambda base, version, name, to, to_version: (
+                f"update tblcatalog set versionid = {of_version(to, to_version)}"
+                f" where name = '{name}' and " + above.format(version=of_version(base, version))
+            ),
+            BASE, VERSION, CATALOG, BASE, VERSION,
+        ),
+    ).map(lambda text: (NEW, text)) | st.one_of(
+        st.builds(
+            lambda key, place: (
+                f"update tblproduct set productname = {literal(place[0])},"
+                f" version = {literal(place[1])}, catalogname = {literal(place[2])}"
+                f" where productid = {key}"
+            ),
+            st.integers(1, 8), PLACES,
+        ),
+        st.builds(
+            lambda key: f"update tblproduct set status = 'x' where productid = {key}",
+            st.integers(1, 8),
+        ),
+        st.builds(
+            lambda place: (
+                "insert into tblproduct (productname, version, catalogname)"
+                f" values ({literal(place[0])}, {literal(place[1])}, {literal(place[2])})"
+            ),
+            PLACES,
+        ),
+    ).map(lambda text: (OLD, text))  # fmt: skip
+
+
+PATHS = """
+select b.name, v.version, c.name, (select count(*) from tblconfig f where f.catalogid = c.catalogid)
+from tblbaseproduct b left join tblproductversion v using (baseproductid)
+left join tblcatalog c using (versionid) order by 1, 2, 3
+"""
+
+
+@given(
+    waiting=st.lists(PLACES, min_size=1, max_size=6),
+    history=st.lists(writes(), min_size=1, max_size=5),
+)
+def test_law_when_a_row_is_migrated_makes_no_difference(
+    shop: Shop, second_shop: Shop, waiting: list[Row], history: list[tuple[str, str]]
+) -> None:
+    """The same history on a shop that is migrated and on one in which rows still wait."""
+    insert = (
+        "insert into tblproduct (productid, productname, version, catalogname)"
+        " overriding system value values (%s, %s, %s, %s)"
+    )
+    for one in (shop, second_shop):
+        one.reset()
+        one.owner.execute("alter table tblproduct alter productid restart with 100")
+        for number, row in enumerate(waiting, 1):  # every parent is there
+            one.old.execute(insert, (number + 50, *row))
+    for number, row in enumerate(waiting, 1):
+        shop.old.execute(insert, (number, *row))
+    second_shop.owner.execute("update tandem.mapping set phase = 'syncing'")
+    with second_shop.owner.transaction():
+        second_shop.owner.execute("alter table tblproduct disable trigger user")
+        for number, row in enumerate(waiting, 1):
+            second_shop.owner.execute(insert, (number, *row))
+        second_shop.owner.execute("alter table tblproduct enable trigger user")
+        second_shop.owner.execute("alter table tblproduct disable trigger tandem_90_log")
+    for role, text in history:
+        note(f"/* {role} */ {text};")
+        states = [
+            sqlstate(one.old if role == OLD else one.new, text) for one in (shop, second_shop)
+        ]
+        assert states[0] == states[1], states
+    second_shop.owner.execute("call tandem.migrate('products')")
+    flat = "select productid, productname, version, catalogname from tblproduct order by productid"
+    for one in (shop, second_shop):
+        assert_same(one)
+    assert shop.rows(flat) == second_shop.rows(flat)
+    assert shop.rows(PATHS) == second_shop.rows(PATHS)
+
+
+@pytest.fixture
+def second_shop(server: TestServer, templates: Templates) -> Iterator[Shop]:
+    """Another one like `shop`."""
+    mapping = products()
+    with server.clone(templates.of(mapping)) as database:
+        yield Shop(database, mapping)
