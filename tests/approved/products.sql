@@ -14,6 +14,46 @@ comment on schema tandem_products is
 -- What is kept of deleted rows, dated rows to come, and the counters of calls.
 select tandem._create_stores('products');
 
+-- The sequence that counts calls of this duration.
+-- lint: inlinable
+create or replace function tandem_products._f2h_class(p_took interval) returns regclass
+language sql stable
+as $_f2h_class$
+    select (array[
+        'tandem_products.f2h_100us',
+        'tandem_products.f2h_300us',
+        'tandem_products.f2h_1ms',
+        'tandem_products.f2h_3ms',
+        'tandem_products.f2h_10ms',
+        'tandem_products.f2h_more'
+    ]::regclass[])[1 + pg_catalog.width_bucket(
+        extract(epoch from p_took)::float8, '{0.0001, 0.0003, 0.001, 0.003, 0.01}'::float8[]
+    )]
+$_f2h_class$;
+
+comment on function tandem_products._f2h_class(interval) is
+'The sequence that counts calls of this direction that took so long.';
+
+-- The sequence that counts calls of this duration.
+-- lint: inlinable
+create or replace function tandem_products._h2f_class(p_took interval) returns regclass
+language sql stable
+as $_h2f_class$
+    select (array[
+        'tandem_products.h2f_100us',
+        'tandem_products.h2f_300us',
+        'tandem_products.h2f_1ms',
+        'tandem_products.h2f_3ms',
+        'tandem_products.h2f_10ms',
+        'tandem_products.h2f_more'
+    ]::regclass[])[1 + pg_catalog.width_bucket(
+        extract(epoch from p_took)::float8, '{0.0001, 0.0003, 0.001, 0.003, 0.01}'::float8[]
+    )]
+$_h2f_class$;
+
+comment on function tandem_products._h2f_class(interval) is
+'The sequence that counts calls of this direction that took so long.';
+
 -- schema/mapping/03-inside.sql
 -- Batches write inside an INSTEAD OF trigger of this view: at trigger depth 1, where no statement of
 -- a client can be. So the sync triggers can tell a batch's writes from everything else.
@@ -74,7 +114,7 @@ begin
     if not exists (
         select from public.tblproduct as flat where flat.configid = p_leaf
     ) then
-        perform tandem._suppressed('tblproduct', p_leaf::text);
+        perform tandem._suppressed('products', 'tblproduct', p_leaf::text);
     end if;
     return 'written';
 end
@@ -192,7 +232,7 @@ begin
     delete from public.tblconfig as config
     where config.configid = p_leaf;
     if not found then
-        perform tandem._suppressed('tblconfig', p_leaf::text);
+        perform tandem._suppressed('products', 'tblconfig', p_leaf::text);
     end if;
     delete from tandem_products.due as due where due.leaf_id = p_leaf;
     return true;
@@ -229,6 +269,7 @@ begin
             return false;
         end if;
         if v_base is null or v_version is null or v_catalog is null then
+            perform tandem._note_error('products', 41);
             raise exception 'a row of tblconfig has no complete chain of parents'
             using errcode = 'TD041',
                 detail = pg_catalog.format('Row %s.', p_leaf),
@@ -447,7 +488,7 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
         from tandem_products._migrate_rows(v_from, v_last) as w;
         v_written := v_written + v_done;
         if v_lost > 0 then
-            perform tandem._suppressed('tblconfig', v_from || ' to ' || v_last);
+            perform tandem._suppressed('products', 'tblconfig', v_from || ' to ' || v_last);
         end if;
     end loop;
 
@@ -730,7 +771,7 @@ begin
         for key share;
         exit when found;
         if v_try = 100 then
-            perform tandem_products._cannot_place('tblbaseproduct');
+            perform tandem._cannot_place('products', 'tblbaseproduct');
         end if;
         perform tandem._put_back('public.tblbaseproduct'::regclass, coalesce((
             select pg_catalog.to_jsonb(one.*) from public.tblbaseproduct as one
@@ -747,7 +788,7 @@ begin
         for key share;
         exit when found;
         if v_try = 100 then
-            perform tandem_products._cannot_place('tblproductversion');
+            perform tandem._cannot_place('products', 'tblproductversion');
         end if;
         perform tandem._put_back('public.tblproductversion'::regclass, coalesce((
             select pg_catalog.to_jsonb(one.*) from public.tblproductversion as one
@@ -764,7 +805,7 @@ begin
         for key share;
         exit when found;
         if v_try = 100 then
-            perform tandem_products._cannot_place('tblcatalog');
+            perform tandem._cannot_place('products', 'tblcatalog');
         end if;
         perform tandem._put_back('public.tblcatalog'::regclass, coalesce((
             select pg_catalog.to_jsonb(one.*) from public.tblcatalog as one
@@ -778,23 +819,6 @@ $_place$;
 
 comment on function tandem_products._place(text, text, text, uuid[]) is
 'The ids of a flat row''s parents, found or created by natural key, locked FOR KEY SHARE.';
-
-create or replace function tandem_products._cannot_place(p_table text) returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $_cannot_place$
-begin
-    raise exception 'a row of % can be neither found nor created', p_table
-    using errcode = 'TD031',
-        detail = 'It was tried a hundred times; nothing was changed.',
-        hint = pg_catalog.format(
-            'Does a trigger or rule of your own on this table suppress or change new rows, or is '
-            'its unique key missing? See SELECT * FROM tandem.analyze(%L).', 'products'
-        );
-end
-$_cannot_place$;
-
-comment on function tandem_products._cannot_place(text) is 'Raises TD031.';
 
 -- procedures/sync/_pull.sql
 -- Hierarchy to flat for one whole leaf: writes the columns that differ, and no others. p_what: all;
@@ -1086,7 +1110,7 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
     if p_depth = 0 then
         -- a BEFORE trigger of the application may have stored something else: written back once
         if tandem_products._pull(v_leaf, 1) = 'gone' or tandem_products._differs(v_leaf) then
-            perform tandem._suppressed('tblconfig', v_leaf::text);
+            perform tandem._suppressed('products', 'tblconfig', v_leaf::text);
         end if;
     end if;
     return case when v_written then 'written' else 'unchanged' end;
@@ -1182,6 +1206,140 @@ $_refuse$;
 
 comment on function tandem_products._refuse(text, text) is
 'Raises TD030 where the mapping''s policy is raise; else lets the flat row be, marked as rejected.';
+
+-- procedures/sync/_rename_unmigrated.sql
+-- While a migration runs, flat rows that are not migrated yet know their parents by name alone. A
+-- rename or move at level p_level (0 is the top) reaches those that named the row as it was
+-- (p_old: its key and parent), or their batch would make a parent of the old name. They are linked
+-- to the row as well: of two parents that swap names in one statement each keeps its own rows.
+create or replace function tandem_products._rename_unmigrated(p_level integer, p_id uuid, p_old jsonb)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_rename_unmigrated$
+declare
+    v_chain uuid[];
+    v_seen uuid[];
+    v_marks text[];
+    -- each level as it is now (r_) and as it was (r_old_)
+    r_base public.tblbaseproduct;
+    r_old_base public.tblbaseproduct;
+    r_version public.tblproductversion;
+    r_old_version public.tblproductversion;
+    r_catalog public.tblcatalog;
+    r_old_catalog public.tblcatalog;
+begin
+    if not exists (
+        select from tandem.mapping as t where t.name = 'products' and t.phase <> 'migrated'
+    ) then
+        return;
+    end if;
+    -- The levels above are locked top down, and read again under the locks: a rename of theirs that is
+    -- not committed yet would change the names to look for.
+    for v_try in 1 .. 100 loop
+        v_seen := v_chain;
+        if p_level = 2 then
+            select * into r_catalog from public.tblcatalog as one where one.catalogid = p_id;
+            r_old_catalog := pg_catalog.jsonb_populate_record(r_catalog, p_old);
+        end if;
+        if p_level = 1 then
+            select * into r_version from public.tblproductversion as one where one.versionid = p_id;
+            r_old_version := pg_catalog.jsonb_populate_record(r_version, p_old);
+        elsif p_level > 1 then
+            select * into r_version from public.tblproductversion as one
+            where one.versionid = r_catalog.versionid;
+            select * into r_old_version from public.tblproductversion as one
+            where one.versionid = r_old_catalog.versionid;
+        end if;
+        if p_level = 0 then
+            select * into r_base from public.tblbaseproduct as one where one.baseproductid = p_id;
+            r_old_base := pg_catalog.jsonb_populate_record(r_base, p_old);
+        elsif p_level > 0 then
+            select * into r_base from public.tblbaseproduct as one
+            where one.baseproductid = r_version.baseproductid;
+            select * into r_old_base from public.tblbaseproduct as one
+            where one.baseproductid = r_old_version.baseproductid;
+        end if;
+        v_chain := array[r_base.baseproductid, r_old_base.baseproductid, r_version.versionid, r_old_version.versionid, r_catalog.catalogid, r_old_catalog.catalogid];
+        exit when v_chain is not distinct from v_seen;
+        perform from public.tblbaseproduct as one
+        where p_level > 0 and one.baseproductid in (r_base.baseproductid, r_old_base.baseproductid)
+        order by one.baseproductid
+        for key share;
+        perform from public.tblproductversion as one
+        where p_level > 1 and one.versionid in (r_version.versionid, r_old_version.versionid)
+        order by one.versionid
+        for key share;
+    end loop;
+    if r_old_base.baseproductid is null then
+        return;  -- it hung below no parent: no flat row named it
+    end if;
+    -- Written by one command, whose triggers have not all run: a name above may be new or old.
+    v_marks := array[
+        (select one.xmin || ' ' || one.cmin from public.tblbaseproduct as one where one.baseproductid = r_old_base.baseproductid),
+        (select one.xmin || ' ' || one.cmin from public.tblproductversion as one where one.versionid = r_old_version.versionid),
+        (select one.xmin || ' ' || one.cmin from public.tblcatalog as one where one.catalogid = r_old_catalog.catalogid)
+    ];
+    if v_marks[p_level + 1] = any (v_marks[: p_level]) then
+        perform tandem._note_error('products', 45);
+        raise exception 'a row and one above it were renamed or moved by one statement'
+        using errcode = 'TD045',
+            detail = pg_catalog.format(
+                'Row %s. While the migration runs, rows of tblproduct that are not migrated '
+                'yet are found by names, which change level by level.', p_id),
+            hint = 'Change one level in a statement, or wait until the phase is migrated.';
+    end if;
+    update public.tblproduct as flat
+    set
+        productname = case when p_level >= 0 and not ((flat.productname) is not distinct from r_base.name)
+            then r_base.name else flat.productname end,
+        baseproductid = case when p_level >= 0
+            then r_base.baseproductid else flat.baseproductid end,
+        version = case when p_level >= 1 and not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from r_version.version or flat.version is not distinct from r_version.version))
+            then r_version.version else flat.version end,
+        versionid = case when p_level >= 1
+            then r_version.versionid else flat.versionid end,
+        catalogname = case when p_level >= 2 and not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from r_catalog.name or flat.catalogname is not distinct from r_catalog.name))
+            then r_catalog.name else flat.catalogname end,
+        catalogid = case when p_level >= 2
+            then r_catalog.catalogid else flat.catalogid end,
+        updatedat = pg_catalog.clock_timestamp()
+    where flat.configid is null and flat.syncstatus = 'active'
+        and (p_level < 0 or (
+            (flat.productname) is not distinct from r_old_base.name and
+            not exists (
+                select from public.tblbaseproduct as other
+                where other.baseproductid = flat.baseproductid
+                    and other.baseproductid <> r_old_base.baseproductid
+                    and (flat.productname) is not distinct from other.name
+            )
+        ))
+        and (p_level < 1 or (
+            ((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from r_old_version.version or flat.version is not distinct from r_old_version.version) and
+            (not tandem.is_blank(flat.version) or r_old_version.version = '1') and
+            not exists (
+                select from public.tblproductversion as other
+                where other.versionid = flat.versionid
+                    and other.versionid <> r_old_version.versionid
+                    and ((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from other.version or flat.version is not distinct from other.version)
+            )
+        ))
+        and (p_level < 2 or (
+            ((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from r_old_catalog.name or flat.catalogname is not distinct from r_old_catalog.name) and
+            (not tandem.is_blank(flat.catalogname) or r_old_catalog.name = 'default') and
+            not exists (
+                select from public.tblcatalog as other
+                where other.catalogid = flat.catalogid
+                    and other.catalogid <> r_old_catalog.catalogid
+                    and ((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from other.name or flat.catalogname is not distinct from other.name)
+            )
+        ))
+    ;
+end
+$_rename_unmigrated$;
+
+comment on function tandem_products._rename_unmigrated(integer, uuid, jsonb) is
+'Gives unmigrated flat rows the new key values of a renamed or moved row of an upper level.';
 
 -- procedures/sync/_repair_batch.sql
 -- One batch of a repair: ranges of flat keys, then leaves without a flat row.
@@ -1353,7 +1511,7 @@ begin
         from public.tblproduct as flat
         where flat.configid = p_leaf;
         if tandem_products._differs(p_leaf) then
-            perform tandem._suppressed('tblproduct', p_leaf::text);
+            perform tandem._suppressed('products', 'tblproduct', p_leaf::text);
         end if;
     end if;
 end
@@ -1361,6 +1519,74 @@ $_settle$;
 
 comment on function tandem_products._settle(uuid) is
 'Makes both sides of a new leaf equal where its flat row was stored with other values.';
+
+-- procedures/sync/_settle_satellite.sql
+-- Only what this event brought into force, or took out of it, reaches the flat row; and of the flat row
+-- only the columns of dated rows: others may have changed in the same statement and be on their way.
+create or replace function tandem_products._settle_price(
+    p_leaf uuid, p_row uuid, p_was timestamptz
+) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_settle_price$
+declare
+    r_row record;
+begin
+    select s.priceid as row_id, s.effectivefrom as effective into r_row
+    from public.tblconfigprice as s
+    where s.configid = p_leaf and s.effectivefrom <= pg_catalog.clock_timestamp()
+    order by s.effectivefrom desc
+    limit 1;
+    if found and r_row.row_id is distinct from p_row
+        and (p_was is null or (p_was < r_row.effective and p_was > '-infinity')) then
+        return;  -- neither in force now nor before
+    end if;
+    if not found and p_was is null then
+        return;  -- a first row, for later
+    end if;
+    perform tandem_products._pull_price(p_leaf);
+    if tandem_products._differs_price(p_leaf) then
+        -- a BEFORE trigger of the application stored something else: that is the truth now
+        perform tandem_products._push_price(p_leaf);
+        if tandem_products._differs_price(p_leaf) then
+            perform tandem._suppressed('products', 'tblproduct', p_leaf::text);
+        end if;
+    end if;
+end
+$_settle_price$;
+
+comment on function tandem_products._settle_price(uuid, uuid, timestamptz) is
+'Writes the value in force to the flat row where an event changed which that is.';
+
+create or replace function tandem_products._differs_price(p_leaf uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_differs_price$
+declare
+    v_now timestamptz := pg_catalog.clock_timestamp();
+begin
+    return exists (
+        select
+        from public.tblconfig as config
+        left join lateral (
+            select s.priceid, s.amount, s.currency, s.effectivefrom
+            from public.tblconfigprice as s
+            where s.configid = config.configid
+                and s.effectivefrom <= v_now
+            order by s.effectivefrom desc
+            limit 1
+        ) as price on true
+        join public.tblproduct as flat on flat.configid = config.configid
+        where config.configid = p_leaf
+            and flat.syncstatus is distinct from 'rejected'
+            and (not ((flat.amount) is not distinct from price.amount)
+                or (price.amount is not null and not ((flat.currency) is not distinct from price.currency)))
+    );
+end
+$_differs_price$;
+
+comment on function tandem_products._differs_price(uuid) is
+'True where a flat row does not show the value in force and is not rejected.';
 
 -- procedures/sync/upserts.sql
 -- Upsert: a parent chain, ready for a first leaf.
@@ -1571,10 +1797,7 @@ comment on function tandem_products.add_price_of_config is
 -- BEFORE INSERT on the flat table: only assigns. It writes nothing elsewhere, because the row may
 -- still vanish (ON CONFLICT DO NOTHING). What the client sent in the sync columns is ignored.
 create or replace function tandem_products.assign() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $assign$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $assign$
 declare
     v_fault text := tandem_products._fault(
 new.productname, new.version, new.catalogname, new.configname, new.sku, new.configdata, new.status, new.amount, new.currency
@@ -1634,36 +1857,21 @@ comment on function tandem_products.assign() is
 -- triggers/sync/flat_delete.sql
 -- AFTER DELETE on the flat table: the configuration goes, and is kept as jsonb first.
 create or replace function tandem_products.flat_delete() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $flat_delete$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $flat_delete$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
+    v_call bigint := pg_catalog.nextval('tandem_products.f2h_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
 begin
-    v_count := pg_catalog.nextval('tandem_products.f2h_calls');
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
     if old.syncstatus is distinct from 'active' then
         perform tandem._resolve('products', old.productid::text, 'deleted');
     end if;
     if old.configid is not null then
         perform tandem_products._keep(old.configid, old.productid::text, 'deleted');
     end if;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
-    v_count := pg_catalog.nextval(case
-        when v_us < 100 then 'tandem_products.f2h_100us'::regclass
-        when v_us < 300 then 'tandem_products.f2h_300us'::regclass
-        when v_us < 1000 then 'tandem_products.f2h_1ms'::regclass
-        when v_us < 3000 then 'tandem_products.f2h_3ms'::regclass
-        when v_us < 10000 then 'tandem_products.f2h_10ms'::regclass
-        else 'tandem_products.f2h_more'::regclass
-    end);
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := pg_catalog.nextval(tandem_products._f2h_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
 $flat_delete$;
@@ -1675,21 +1883,33 @@ comment on function tandem_products.flat_delete() is
 -- AFTER INSERT on the flat table. The row is read again: a trigger of the application may have
 -- changed or deleted it since. All parents there and unchanged: one statement; else the slow way.
 create or replace function tandem_products.flat_insert() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $flat_insert$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $flat_insert$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
+    v_call bigint := pg_catalog.nextval('tandem_products.f2h_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_kept uuid;
     r_leaf record;
 begin
-    v_count := pg_catalog.nextval('tandem_products.f2h_calls');
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
+    -- A DELETE of this key may have kept its leaf since the BEFORE trigger looked: the INSERT waited for
+    -- it, or both are one statement. With that leaf's id the row takes the slow way below.
+    select kept.leaf_id into v_kept
+    from tandem_products.kept as kept
+    where kept.flat_key = new.productid::text
+        and kept.leaf_id <> new.configid
+        and not exists (
+            select from public.tblproduct as flat
+            where flat.configid = kept.leaf_id
+        )
+    order by kept.kept_at desc
+    limit 1;
+    if found then
+        update public.tblproduct as flat
+        set configid = v_kept
+        where flat.productid = new.productid
+            and flat.configid = new.configid;
+    end if;
     insert into public.tblconfig as config (
         configid, catalogid, name, sku, attributes, status
     )
@@ -1727,16 +1947,8 @@ begin
             perform tandem_products._pull(new.configid);
         end if;
     end if;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
-    v_count := pg_catalog.nextval(case
-        when v_us < 100 then 'tandem_products.f2h_100us'::regclass
-        when v_us < 300 then 'tandem_products.f2h_300us'::regclass
-        when v_us < 1000 then 'tandem_products.f2h_1ms'::regclass
-        when v_us < 3000 then 'tandem_products.f2h_3ms'::regclass
-        when v_us < 10000 then 'tandem_products.f2h_10ms'::regclass
-        else 'tandem_products.f2h_more'::regclass
-    end);
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := pg_catalog.nextval(tandem_products._f2h_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
 $flat_insert$;
@@ -1747,15 +1959,13 @@ comment on function tandem_products.flat_insert() is
 -- triggers/sync/flat_truncate.sql
 -- TRUNCATE of the flat table = DELETE of all its rows.
 create or replace function tandem_products.flat_truncate() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $flat_truncate$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $flat_truncate$
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     r_flat record;
 begin
     if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        perform tandem._note_error('products', 43);
         raise exception 'tblproduct can be truncated in READ COMMITTED only'
         using errcode = 'TD043',
             detail = 'TRUNCATE takes rows that this transaction''s snapshot does not see; their '
@@ -1788,15 +1998,12 @@ comment on function tandem_products.flat_truncate() is
 -- AFTER UPDATE on the flat table. Only columns that the statement changed are propagated, only
 -- where the other side differs, and with the value that the row has now.
 create or replace function tandem_products.flat_update() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $flat_update$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $flat_update$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
+    v_call bigint := pg_catalog.nextval('tandem_products.f2h_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
     v_pull boolean := false;
     v_changed_1 boolean := old.configname is distinct from new.configname;  -- configname
     v_changed_2 boolean := old.sku is distinct from new.sku;  -- sku
@@ -1804,10 +2011,20 @@ declare
     v_changed_4 boolean := old.status is distinct from new.status;  -- status
     r_leaf record;
 begin
-    v_count := pg_catalog.nextval('tandem_products.f2h_calls');
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
+    if not (old.productid is distinct from new.productid
+        or old.productname is distinct from new.productname
+        or old.version is distinct from new.version
+        or old.catalogname is distinct from new.catalogname
+        or old.configname is distinct from new.configname
+        or old.sku is distinct from new.sku
+        or old.configdata is distinct from new.configdata
+        or old.status is distinct from new.status
+        or old.amount is distinct from new.amount
+        or old.currency is distinct from new.currency) then
+        v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+        v_call := pg_catalog.nextval(tandem_products._f2h_class(pg_catalog.clock_timestamp() - v_started));
+        return null;
+    end if;
     if old.productid is distinct from new.productid then
         -- Identity follows the row. The notes of rejected rows do so by what the table holds now:
         -- keys may have been swapped.
@@ -1881,16 +2098,8 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
             perform tandem_products._pull(new.configid);
         end if;
     end if;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
-    v_count := pg_catalog.nextval(case
-        when v_us < 100 then 'tandem_products.f2h_100us'::regclass
-        when v_us < 300 then 'tandem_products.f2h_300us'::regclass
-        when v_us < 1000 then 'tandem_products.f2h_1ms'::regclass
-        when v_us < 3000 then 'tandem_products.f2h_3ms'::regclass
-        when v_us < 10000 then 'tandem_products.f2h_10ms'::regclass
-        else 'tandem_products.f2h_more'::regclass
-    end);
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := pg_catalog.nextval(tandem_products._f2h_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
 $flat_update$;
@@ -1902,10 +2111,7 @@ comment on function tandem_products.flat_update() is
 -- BEFORE UPDATE on the flat table: the sync columns are tandem's. What a client writes there is
 -- ignored, as an ORM may send back all columns of a row that it read long ago.
 create or replace function tandem_products.guard() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $guard$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $guard$
 begin
     new.syncstatus := old.syncstatus;
     new.baseproductid := old.baseproductid;
@@ -1921,11 +2127,9 @@ comment on function tandem_products.guard() is
 
 -- triggers/sync/hierarchy_truncate.sql
 create or replace function tandem_products.hierarchy_truncate() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $hierarchy_truncate$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $hierarchy_truncate$
 begin
+    perform tandem._note_error('products', 42);
     raise exception '% cannot be truncated while it is kept in step', tg_table_name
     using errcode = 'TD042',
         detail = 'TRUNCATE fires no row triggers; the flat table would keep the rows.',
@@ -1941,31 +2145,22 @@ comment on function tandem_products.hierarchy_truncate() is
 
 -- triggers/sync/inside.sql
 create or replace function tandem_products.inside() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $inside$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $inside$
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
 begin
     perform pg_catalog.set_config(
         'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
     );
-    if new.verb = 'migrate' then
-        new.result := tandem_products._migrate_batch(new.run_id, new.batch_rows, new.failure);
-    elsif new.verb = 'restore' then
-        new.result := tandem._restore_batch('products', new.run_id, new.batch_rows);
-    elsif new.verb = 'orphans' then
-        new.result := tandem._drop_orphans('products', new.run_id, new.batch_rows);
-    elsif new.verb = 'repair' then
-        new.result := tandem_products._repair_batch(new.run_id, new.batch_rows, new.failure);
-    elsif new.verb = 'rollback' then
-        new.result := tandem._rollback_batch('products', new.run_id, new.batch_rows);
-    elsif new.verb = 'retry_rejected' then
-        new.result := tandem._retry_batch('products', new.run_id, new.batch_rows, new.failure);
-    elsif new.verb = 'apply_due' then
-        new.result := tandem._apply_due_batch('products', new.run_id, new.batch_rows, new.failure);
-    end if;
+    new.result := case new.verb
+        when 'migrate' then tandem_products._migrate_batch(new.run_id, new.batch_rows, new.failure)
+        when 'restore' then tandem._restore_batch('products', new.run_id, new.batch_rows)
+        when 'orphans' then tandem._drop_orphans('products', new.run_id, new.batch_rows)
+        when 'repair' then tandem_products._repair_batch(new.run_id, new.batch_rows, new.failure)
+        when 'rollback' then tandem._rollback_batch('products', new.run_id, new.batch_rows)
+        when 'retry_rejected' then tandem._retry_batch('products', new.run_id, new.batch_rows, new.failure)
+        when 'apply_due' then tandem._apply_due_batch('products', new.run_id, new.batch_rows, new.failure)
+    end;
     perform pg_catalog.set_config('tandem.origin', v_origin, true);
     return new;
 end
@@ -1979,22 +2174,15 @@ for each row execute function tandem_products.inside();
 
 -- triggers/sync/leaf_delete.sql
 create or replace function tandem_products.leaf_delete() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $leaf_delete$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $leaf_delete$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
+    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
     v_key text;
     v_status text;
 begin
-    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
     delete from public.tblproduct as flat
     where flat.configid = old.configid
         and not exists (
@@ -2009,22 +2197,14 @@ begin
         select from public.tblconfig as config
         where config.configid = old.configid
     ) then
-        perform tandem._suppressed('tblproduct', old.configid::text);
+        perform tandem._suppressed('products', 'tblproduct', old.configid::text);
     end if;
     if v_status <> 'active' then
         perform tandem._resolve('products', v_key, 'deleted');
     end if;
     delete from tandem_products.due as due where due.leaf_id = old.configid;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
-    v_count := pg_catalog.nextval(case
-        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
-        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
-        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
-        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
-        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
-        else 'tandem_products.h2f_more'::regclass
-    end);
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
 $leaf_delete$;
@@ -2035,32 +2215,17 @@ comment on function tandem_products.leaf_delete() is
 -- triggers/sync/leaf_insert.sql
 -- AFTER INSERT on the leaf table: the flat row that old programs see, from the first moment on.
 create or replace function tandem_products.leaf_insert() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $leaf_insert$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $leaf_insert$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
+    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
 begin
-    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
 
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
     perform tandem_products._add_flat(new.configid);
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
-    v_count := pg_catalog.nextval(case
-        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
-        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
-        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
-        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
-        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
-        else 'tandem_products.h2f_more'::regclass
-    end);
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
 $leaf_insert$;
@@ -2071,15 +2236,12 @@ comment on function tandem_products.leaf_insert() is
 -- triggers/sync/leaf_update.sql
 -- AFTER UPDATE on the leaf table: the changed columns, where the flat row differs.
 create or replace function tandem_products.leaf_update() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $leaf_update$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $leaf_update$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
+    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
     v_found boolean;
     v_changed_1 boolean := old.name is distinct from new.name;  -- name
     v_changed_2 boolean := old.sku is distinct from new.sku;  -- sku
@@ -2087,11 +2249,12 @@ declare
     v_changed_4 boolean := old.status is distinct from new.status;  -- status
     r_flat record;
 begin
-    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
+    if not (old.configid is distinct from new.configid or old.catalogid is distinct from new.catalogid or v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4) then
+        v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+        v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+        return null;
+    end if;
 
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
     if old.configid is distinct from new.configid then
         -- identity follows the row
         update public.tblproduct as flat
@@ -2141,16 +2304,8 @@ begin
     ) then
         perform tandem_products._pull_price(new.configid);
     end if;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
-    v_count := pg_catalog.nextval(case
-        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
-        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
-        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
-        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
-        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
-        else 'tandem_products.h2f_more'::regclass
-    end);
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
 $leaf_update$;
@@ -2161,10 +2316,7 @@ comment on function tandem_products.leaf_update() is
 -- triggers/sync/log.sql
 -- The log of sync operations; the trigger is disabled until tandem.set_sync(mapping, 'log', true).
 create or replace function tandem_products.log() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $log$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $log$
 declare
     v_row jsonb := case when tg_op = 'DELETE' then pg_catalog.to_jsonb(old) else pg_catalog.to_jsonb(new) end;
 begin
@@ -2192,36 +2344,28 @@ comment on function tandem_products.log() is
 -- AFTER UPDATE on tblbaseproduct: a rename or a move reaches all flat rows below it. They are found by their own
 -- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
 create or replace function tandem_products.base_update() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $base_update$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $base_update$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
+    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_own boolean;
     v_key bigint;
 begin
-    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
-    if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-        raise exception 'a row of tblbaseproduct can be renamed or moved in READ COMMITTED only'
-        using errcode = 'TD043',
-            detail = pg_catalog.format(
-                'Row %s. Flat rows that were added below it after this transaction''s snapshot '
-                'would keep the old value.', old.baseproductid),
-            hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this change.';
+    if not (old.baseproductid is distinct from new.baseproductid
+        or old.name is distinct from new.name) then
+        v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+        v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+        return null;
     end if;
-        if tandem.is_blank(new.name) then
-        raise exception 'a row of tblbaseproduct does not fit tblproduct: %', 'name is missing'
-        using errcode = 'TD040',
-            detail = pg_catalog.format('Row %s; column productname is %s.', new.baseproductid, 'text'),
-            hint = 'Old programs read this value too. Shorten it, or widen the flat column.';
+    v_own := tandem._has_own_triggers('products');
+    perform tandem._rename_in_read_committed('products', 'tblbaseproduct', old.baseproductid);
+    if tandem.is_blank(new.name) then
+        perform tandem._unfit('products', 'tblbaseproduct', 'tblproduct', new.baseproductid,
+            'productname', 'text', 'name is missing');
     end if;
 
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
     if old.baseproductid is distinct from new.baseproductid then
         update public.tblproduct as flat
         set baseproductid = new.baseproductid
@@ -2236,32 +2380,18 @@ begin
     where base.baseproductid = new.baseproductid
         and flat.baseproductid = new.baseproductid
         and (not ((flat.productname) is not distinct from base.name));
-    if tandem._has_own_triggers('products') then
-        -- they may have stored another value in this level's columns: that is the truth then
-        perform tandem_products._push(flat.productid, null, 1)
-        from public.tblproduct as flat
-        join public.tblbaseproduct as base
-            on base.baseproductid = flat.baseproductid
-        where flat.baseproductid = new.baseproductid and flat.syncstatus = 'active'
-            and (not ((flat.productname) is not distinct from base.name));
-    end if;
-    -- rejected rows may be in order again
+    perform tandem_products._rename_unmigrated(0, new.baseproductid, pg_catalog.jsonb_build_object('name', old.name));
+    -- Rejected rows may be in order again; and what own triggers stored in these columns is the truth.
     for v_key in
-        select flat.productid from public.tblproduct as flat
-        where flat.baseproductid = new.baseproductid and flat.syncstatus = 'rejected'
+        select flat.productid
+        from public.tblproduct as flat
+        join public.tblbaseproduct as base on base.baseproductid = flat.baseproductid
+        where flat.baseproductid = new.baseproductid and (flat.syncstatus = 'rejected' or v_own and (not ((flat.productname) is not distinct from base.name)))
     loop
         perform tandem_products._push(v_key, null, 1);
     end loop;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
-    v_count := pg_catalog.nextval(case
-        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
-        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
-        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
-        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
-        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
-        else 'tandem_products.h2f_more'::regclass
-    end);
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
 $base_update$;
@@ -2271,30 +2401,25 @@ comment on function tandem_products.base_update() is
 -- AFTER UPDATE on tblproductversion: a rename or a move reaches all flat rows below it. They are found by their own
 -- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
 create or replace function tandem_products.version_update() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $version_update$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $version_update$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
+    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_own boolean;
     v_key bigint;
 begin
-    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
-    if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-        raise exception 'a row of tblproductversion can be renamed or moved in READ COMMITTED only'
-        using errcode = 'TD043',
-            detail = pg_catalog.format(
-                'Row %s. Flat rows that were added below it after this transaction''s snapshot '
-                'would keep the old value.', old.versionid),
-            hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this change.';
+    if not (old.versionid is distinct from new.versionid
+        or old.baseproductid is distinct from new.baseproductid
+        or old.version is distinct from new.version) then
+        v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+        v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+        return null;
     end if;
+    v_own := tandem._has_own_triggers('products');
+    perform tandem._rename_in_read_committed('products', 'tblproductversion', old.versionid);
 
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
     if old.versionid is distinct from new.versionid then
         update public.tblproduct as flat
         set versionid = new.versionid
@@ -2309,6 +2434,7 @@ begin
     where version.versionid = new.versionid
         and flat.versionid = new.versionid
         and (not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)));
+    perform tandem_products._rename_unmigrated(1, new.versionid, pg_catalog.jsonb_build_object('version', old.version, 'baseproductid', old.baseproductid));
     if old.baseproductid is distinct from new.baseproductid then
         -- moved: leaf by leaf, because each locks its whole chain before it reads it
         perform tandem_products._pull(config.configid, 0, 'levels')
@@ -2317,32 +2443,17 @@ begin
         join public.tblproductversion as version on version.versionid = catalog.versionid
         where version.versionid = new.versionid;
     end if;
-    if tandem._has_own_triggers('products') then
-        -- they may have stored another value in this level's columns: that is the truth then
-        perform tandem_products._push(flat.productid, null, 1)
-        from public.tblproduct as flat
-        join public.tblproductversion as version
-            on version.versionid = flat.versionid
-        where flat.versionid = new.versionid and flat.syncstatus = 'active'
-            and (not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)));
-    end if;
-    -- rejected rows may be in order again
+    -- Rejected rows may be in order again; and what own triggers stored in these columns is the truth.
     for v_key in
-        select flat.productid from public.tblproduct as flat
-        where flat.versionid = new.versionid and flat.syncstatus = 'rejected'
+        select flat.productid
+        from public.tblproduct as flat
+        join public.tblproductversion as version on version.versionid = flat.versionid
+        where flat.versionid = new.versionid and (flat.syncstatus = 'rejected' or v_own and (not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version))))
     loop
         perform tandem_products._push(v_key, null, 1);
     end loop;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
-    v_count := pg_catalog.nextval(case
-        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
-        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
-        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
-        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
-        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
-        else 'tandem_products.h2f_more'::regclass
-    end);
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
 $version_update$;
@@ -2352,30 +2463,25 @@ comment on function tandem_products.version_update() is
 -- AFTER UPDATE on tblcatalog: a rename or a move reaches all flat rows below it. They are found by their own
 -- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
 create or replace function tandem_products.catalog_update() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $catalog_update$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $catalog_update$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
+    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_own boolean;
     v_key bigint;
 begin
-    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
-    if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-        raise exception 'a row of tblcatalog can be renamed or moved in READ COMMITTED only'
-        using errcode = 'TD043',
-            detail = pg_catalog.format(
-                'Row %s. Flat rows that were added below it after this transaction''s snapshot '
-                'would keep the old value.', old.catalogid),
-            hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this change.';
+    if not (old.catalogid is distinct from new.catalogid
+        or old.versionid is distinct from new.versionid
+        or old.name is distinct from new.name) then
+        v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+        v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+        return null;
     end if;
+    v_own := tandem._has_own_triggers('products');
+    perform tandem._rename_in_read_committed('products', 'tblcatalog', old.catalogid);
 
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
     if old.catalogid is distinct from new.catalogid then
         update public.tblproduct as flat
         set catalogid = new.catalogid
@@ -2390,6 +2496,7 @@ begin
     where catalog.catalogid = new.catalogid
         and flat.catalogid = new.catalogid
         and (not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)));
+    perform tandem_products._rename_unmigrated(2, new.catalogid, pg_catalog.jsonb_build_object('name', old.name, 'versionid', old.versionid));
     if old.versionid is distinct from new.versionid then
         -- moved: leaf by leaf, because each locks its whole chain before it reads it
         perform tandem_products._pull(config.configid, 0, 'levels')
@@ -2397,32 +2504,17 @@ begin
         join public.tblcatalog as catalog on catalog.catalogid = config.catalogid
         where catalog.catalogid = new.catalogid;
     end if;
-    if tandem._has_own_triggers('products') then
-        -- they may have stored another value in this level's columns: that is the truth then
-        perform tandem_products._push(flat.productid, null, 1)
-        from public.tblproduct as flat
-        join public.tblcatalog as catalog
-            on catalog.catalogid = flat.catalogid
-        where flat.catalogid = new.catalogid and flat.syncstatus = 'active'
-            and (not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)));
-    end if;
-    -- rejected rows may be in order again
+    -- Rejected rows may be in order again; and what own triggers stored in these columns is the truth.
     for v_key in
-        select flat.productid from public.tblproduct as flat
-        where flat.catalogid = new.catalogid and flat.syncstatus = 'rejected'
+        select flat.productid
+        from public.tblproduct as flat
+        join public.tblcatalog as catalog on catalog.catalogid = flat.catalogid
+        where flat.catalogid = new.catalogid and (flat.syncstatus = 'rejected' or v_own and (not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name))))
     loop
         perform tandem_products._push(v_key, null, 1);
     end loop;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
-    v_count := pg_catalog.nextval(case
-        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
-        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
-        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
-        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
-        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
-        else 'tandem_products.h2f_more'::regclass
-    end);
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
 $catalog_update$;
@@ -2433,21 +2525,24 @@ comment on function tandem_products.catalog_update() is
 -- triggers/sync/satellite_change.sql
 -- AFTER INSERT, UPDATE, DELETE on tblconfigprice: whatever is in force now is what the flat row says.
 create or replace function tandem_products.price_change() returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $price_change$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $price_change$
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
+    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
     v_old uuid;
     v_new uuid;
     v_row uuid;
     v_was timestamptz;
 begin
-    v_count := pg_catalog.nextval('tandem_products.h2f_calls');
+    if tg_op = 'UPDATE' and not (old.configid is distinct from new.configid or old.effectivefrom is distinct from new.effectivefrom
+        or old.amount is distinct from new.amount
+        or old.currency is distinct from new.currency) then
+        v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+        v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+        return null;
+    end if;
     if tg_op <> 'INSERT' then
         v_old := old.configid;
         v_was := old.effectivefrom;
@@ -2461,9 +2556,6 @@ begin
             on conflict do nothing;
         end if;
     end if;
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
     if v_old <> v_new then
         -- two leaves are taken in the order of their ids, so that two such moves cannot cross
         perform tandem_products._settle_price(least(v_old, v_new), null, '-infinity');
@@ -2471,86 +2563,11 @@ begin
     else
         perform tandem_products._settle_price(coalesce(v_new, v_old), v_row, v_was);
     end if;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    v_us := extract(epoch from pg_catalog.clock_timestamp() - v_started) * 1000000;
-    v_count := pg_catalog.nextval(case
-        when v_us < 100 then 'tandem_products.h2f_100us'::regclass
-        when v_us < 300 then 'tandem_products.h2f_300us'::regclass
-        when v_us < 1000 then 'tandem_products.h2f_1ms'::regclass
-        when v_us < 3000 then 'tandem_products.h2f_3ms'::regclass
-        when v_us < 10000 then 'tandem_products.h2f_10ms'::regclass
-        else 'tandem_products.h2f_more'::regclass
-    end);
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
 $price_change$;
 
 comment on function tandem_products.price_change() is
 'Trigger function: the value in force after a change of dated rows goes to the flat row.';
-
--- Only what this event brought into force, or took out of it, reaches the flat row; and of the flat row
--- only the columns of dated rows: others may have changed in the same statement and be on their way.
-create or replace function tandem_products._settle_price(
-    p_leaf uuid, p_row uuid, p_was timestamptz
-) returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $_settle_price$
-declare
-    r_row record;
-begin
-    select s.priceid as row_id, s.effectivefrom as effective into r_row
-    from public.tblconfigprice as s
-    where s.configid = p_leaf and s.effectivefrom <= pg_catalog.clock_timestamp()
-    order by s.effectivefrom desc
-    limit 1;
-    if found and r_row.row_id is distinct from p_row
-        and (p_was is null or (p_was < r_row.effective and p_was > '-infinity')) then
-        return;  -- neither in force now nor before
-    end if;
-    if not found and p_was is null then
-        return;  -- a first row, for later
-    end if;
-    perform tandem_products._pull_price(p_leaf);
-    if tandem_products._differs_price(p_leaf) then
-        -- a BEFORE trigger of the application stored something else: that is the truth now
-        perform tandem_products._push_price(p_leaf);
-        if tandem_products._differs_price(p_leaf) then
-            perform tandem._suppressed('tblproduct', p_leaf::text);
-        end if;
-    end if;
-end
-$_settle_price$;
-
-comment on function tandem_products._settle_price(uuid, uuid, timestamptz) is
-'Writes the value in force to the flat row where an event changed which that is.';
-
-create or replace function tandem_products._differs_price(p_leaf uuid) returns boolean
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $_differs_price$
-declare
-    v_now timestamptz := pg_catalog.clock_timestamp();
-begin
-    return exists (
-        select
-        from public.tblconfig as config
-        left join lateral (
-            select s.priceid, s.amount, s.currency, s.effectivefrom
-            from public.tblconfigprice as s
-            where s.configid = config.configid
-                and s.effectivefrom <= v_now
-            order by s.effectivefrom desc
-            limit 1
-        ) as price on true
-        join public.tblproduct as flat on flat.configid = config.configid
-        where config.configid = p_leaf
-            and flat.syncstatus is distinct from 'rejected'
-            and (not ((flat.amount) is not distinct from price.amount)
-                or (price.amount is not null and not ((flat.currency) is not distinct from price.currency)))
-    );
-end
-$_differs_price$;
-
-comment on function tandem_products._differs_price(uuid) is
-'True where a flat row does not show the value in force and is not rejected.';

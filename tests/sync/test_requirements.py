@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from core.test_errors import documented
 from pgtandem.demo import old_program
 from support.databases import Database
 from support.shop import Connection, assert_in_step, fill, one, prepared
@@ -456,3 +458,64 @@ def test_p27_rows_move_in_batches_of_the_size_asked_for(db: Database) -> None:
     ).fetchall()
     assert sizes == [(70,), (70,), (70,), (70,), (20,)]
     assert_in_step(conn)
+
+
+def test_p24_the_last_error_of_a_direction_outlives_its_rollback(shop: Shop) -> None:
+    shop.grant()
+    shop.owner.execute("select tandem.grant_to('old_app', 'reader')")
+
+    def last(direction: str) -> Any:
+        (row,) = shop.old.execute(f"select {direction}_last_error from tandem.status").fetchall()
+        return row[0]
+
+    def refused(conn: Connection, code: str, *texts: str) -> None:
+        with pytest.raises(psycopg.Error) as caught, conn.transaction():
+            for text in texts:
+                conn.execute(text.encode())
+        assert caught.value.sqlstate == code
+
+    down, up = "flat_to_hierarchy", "hierarchy_to_flat"
+    assert (last(down), last(up)) == (None, None)
+    shop.old.execute("insert into tblproduct (productname) values ('A')")
+    refused(
+        shop.new,
+        "TD043",
+        "set transaction isolation level repeatable read",
+        "update tblbaseproduct set name = 'B'",
+    )
+    assert last(up).startswith("TD043 at ")
+    refused(shop.new, "TD040", "update tblbaseproduct set name = ' '")
+    assert last(up).endswith(": a row of … does not fit …: …")
+    shop.owner.execute("alter table tblproductversion alter baseproductid drop not null")
+    refused(
+        shop.new,
+        "TD041",
+        "update tblproductversion set baseproductid = null",
+        "insert into tblconfig (catalogid, name) select catalogid, 'x' from tblcatalog",
+    )
+    assert last(up).startswith("TD041 at ")
+    refused(shop.owner, "TD042", "truncate tblconfigprice")
+    assert last(up).startswith("TD042 at ")
+    assert last(down) is None, "nothing of the other direction"
+    before = last(up)
+    shop.owner.execute(
+        "create function swallow() returns trigger language plpgsql as 'begin return null; end';"
+        "create trigger swallow before insert on tblconfig for each row execute function swallow()"
+    )
+    refused(shop.old, "TD044", "insert into tblproduct (productname) values ('N')")
+    assert last(down).startswith("TD044 at ")
+    at = shop.value("select split_part(%s, ' ', 3) = current_date::text", last(down))
+    assert at, last(down)
+    assert last(up) == before
+
+
+def test_p24_the_sentences_are_those_of_the_document(shop: Shop) -> None:
+    for code, row in documented().items():
+        if not re.match("TD0[34]", code) or code == "TD032":
+            continue
+        shop.owner.execute(
+            "select setval('tandem_products.f2h_error', %s)", (10**15 + int(code[2:]),)
+        )
+        said = shop.value("select flat_to_hierarchy_last_error from tandem.status")
+        assert said.startswith(f"{code} at 2001-09-09 ")
+        assert said.partition(": ")[2] == row[1], code

@@ -560,3 +560,72 @@ def test_trap_18_a_session_that_began_with_empty_tables_stays_quick(shop: Shop) 
     fresh = milliseconds(shop.connect(OLD), text)
     after = milliseconds(early, text)
     assert after < 5 * fresh, f"{fresh:.2f} ms, and {after:.2f} ms in the early session"
+
+
+# --- what a DELETE kept ---------------------------------------------------------------------------
+
+
+def with_notes(shop: Shop) -> tuple[object, ...]:
+    """A leaf with what the flat table cannot hold, and its price rows: its id and all of that."""
+    add(shop, "A", productid=1001, configname="x", amount=1)
+    shop.new.execute("update tblconfig set notes = 'kept'; update tblconfigprice set note = 'p'")
+    return complement(shop)
+
+
+def complement(shop: Shop) -> tuple[object, ...]:
+    (row,) = shop.rows(
+        "select f.configid, f.notes, array_agg((p.priceid, p.amount, p.note) order by p.priceid)"
+        " from tblconfig f join tblconfigprice p using (configid) group by f.configid"
+    )
+    return row
+
+
+INSERT_AGAIN = (
+    "insert into tblproduct (productid, productname, version, configname, amount)"
+    " values (1001, 'B', 'v', 'x', 1)"
+)
+
+
+@pytest.mark.parametrize("end", ["", " on conflict do nothing"])
+@pytest.mark.parametrize("role", [OLD, NEW])
+def test_an_insert_that_waits_for_a_delete_of_its_key_gets_the_leaf_back(
+    shop: Shop, role: str, end: str
+) -> None:
+    """By a DELETE in the hierarchy nothing is kept: then the leaf is a new one."""
+    before = with_notes(shop)
+    add(shop, "B", version="v")
+    table = "tblproduct where productid = 1001" if role == OLD else "tblconfig where notes = 'kept'"
+    one, two = session(shop, role), session(shop, OLD)
+    run(one, "begin", f"delete from {table}")
+    assert not two.run_until_blocked(INSERT_AGAIN + end, shop.owner)
+    run(one, "commit")
+    assert two.wait() is None, two.message
+    if role == OLD:
+        assert complement(shop) == before
+    else:
+        assert complement(shop)[0] != before[0]
+    assert shop.value(f"select count(*) from {shop.schema}.kept") == 0
+    assert shop.value("select productname from tblproduct where productid = 1001") == "B"
+    assert_same(shop)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["begin", "delete from tblproduct where productid = 1001", INSERT_AGAIN, "commit"],
+        ["with gone as (delete from tblproduct where productid = 1001 returning *)"
+         " insert into tblproduct (productid, productname, version, configname, amount)"
+         " select productid, 'B', 'v', 'x', 1 from gone"],
+    ],
+    ids=["statements", "one statement"],
+)  # fmt: skip
+def test_a_delete_and_an_insert_of_one_transaction_keep_the_leaf(
+    shop: Shop, texts: list[str]
+) -> None:
+    before = with_notes(shop)
+    add(shop, "B", version="v")
+    one = session(shop, OLD)
+    for text in texts:
+        run(one, text)
+    assert complement(shop) == before
+    assert_same(shop)

@@ -16,7 +16,7 @@ import pytest
 from pgtandem.deploy import deploy
 from pgtandem.server import ThrowawayServer
 from support.databases import Connection, Database, TestServer
-from support.locks import wait_for_end, wait_for_lock_wait, wait_until
+from support.locks import wait_for_blocked_by, wait_for_end, wait_for_lock_wait, wait_until
 from sync.catalogue import BOTH_SIDES, add, assert_same, counts
 from sync.scheduler import Session
 from sync.shops import Shop, flat_table, products
@@ -95,6 +95,48 @@ def test_trap_19_the_batch_waits_for_a_row_that_is_written(
     assert shop.value("select count(*) from tblconfig") == left - rejected
     if "99" in text:
         assert ("new", 99) in [(row[3], row[5]) for row in shop.rows(BOTH_SIDES)]
+    assert_same(shop)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "delete from tblproduct where productid = 10",
+        "update tblproduct set configname = 'new', amount = 99 where productid = 10",
+        "update tblproduct set productname = 'Elsewhere' where productid = 10",
+    ],
+    ids=["delete", "update", "move"],
+)
+def test_trap_19_a_row_is_written_between_the_batchs_read_and_its_write(
+    flat_shop: Shop, text: str
+) -> None:
+    """The writer waits for the batch, whose rows are locked from its first read on."""
+    shop = flat_shop
+    until_rows(shop)
+    shop.owner.execute(
+        "create function hold() returns trigger language plpgsql as $$ begin"
+        " if current_setting('application_name') = 'held' then"
+        " perform pg_advisory_xact_lock(42); end if; return new; end $$;"
+        "create trigger hold before insert on tblbaseproduct for each row execute function hold();"
+        "update tandem.setting set value = '60000' where name = 'batch_lock_timeout'"
+    )
+    holder, writer, runner = (
+        Session(shop.connect("old_app"), "holder"),
+        Session(shop.connect("old_app"), "writer"),
+        Session(shop.connect("shop_owner", application_name="held"), "migrate"),
+    )
+    holder.send("select pg_advisory_lock(42)")
+    assert holder.wait() is None
+    runner.send("call tandem.migrate('products')")
+    wait_for_blocked_by(shop.owner, runner.pid, holder.pid)  # it has read its rows
+    writer.send(text)
+    wait_for_blocked_by(shop.owner, writer.pid, runner.pid)
+    holder.send("select pg_advisory_unlock(42)")
+    for session in (holder, runner, writer):
+        assert session.wait() is None, session.message
+    left = 19 if text.startswith("delete") else 20
+    assert shop.value("select count(*) from tblproduct") == left
+    assert shop.value("select count(*) from tblconfig") == left
     assert_same(shop)
 
 

@@ -43,7 +43,7 @@ begin
     if not exists (
         select from {{ m.flat.table | relation(m.schema) }} as flat where {{ m.leaf.sync | column('flat') }} = p_leaf
     ) then
-        perform tandem._suppressed({{ m.flat.table | literal }}, p_leaf::text);
+        perform tandem._suppressed({{ m.name | literal }}, {{ m.flat.table | literal }}, p_leaf::text);
     end if;
     return 'written';
 end

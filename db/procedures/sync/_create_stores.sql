@@ -38,7 +38,8 @@ begin
             create index kept_flat_key_idx on %1$I.kept (flat_key)
             $ddl$, v_schema
         );
-        -- Calls and durations per direction: sequences count errors too, and hold no lock.
+        -- Calls and durations per direction: sequences count errors too, and hold no lock. The last
+        -- error of ours: epoch milliseconds * 1000 + the number in its TD code.
         execute (
             select pg_catalog.string_agg(
                 pg_catalog.format('create sequence %I.%I', v_schema, d.name || '_' || b.name), '; '
@@ -46,7 +47,7 @@ begin
             )
             from pg_catalog.unnest(array['f2h', 'h2f']) as d (name)
             cross join pg_catalog.unnest(
-                array['calls', '100us', '300us', '1ms', '3ms', '10ms', 'more']
+                array['calls', 'error', '100us', '300us', '1ms', '3ms', '10ms', 'more']
             ) with ordinality as b (name, position)
         );
     end if;

@@ -33,7 +33,7 @@ begin
     delete from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf;
     if not found then
-        perform tandem._suppressed({{ m.leaf.table | literal }}, p_leaf::text);
+        perform tandem._suppressed({{ m.name | literal }}, {{ m.leaf.table | literal }}, p_leaf::text);
     end if;
     delete from {{ S | ident }}.due as due where due.leaf_id = p_leaf;
     return true;

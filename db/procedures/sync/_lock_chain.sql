@@ -24,6 +24,7 @@ begin
             return false;
         end if;
         if {% for level in m.levels %}v_{{ level.name | trusted }} is null{{ ' or ' if not loop.last }}{% endfor %} then
+            perform tandem._note_error({{ m.name | literal }}, 41);
             raise exception 'a row of {{ m.leaf.table | in_format }} has no complete chain of parents'
             using errcode = 'TD041',
                 detail = pg_catalog.format('Row %s.', p_leaf),

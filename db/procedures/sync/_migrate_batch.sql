@@ -182,7 +182,7 @@ begin
         from {{ S | ident }}._migrate_rows(v_from, v_last) as w;
         v_written := v_written + v_done;
         if v_lost > 0 then
-            perform tandem._suppressed({{ m.leaf.table | literal }}, v_from || ' to ' || v_last);
+            perform tandem._suppressed({{ m.name | literal }}, {{ m.leaf.table | literal }}, v_from || ' to ' || v_last);
         end if;
     end loop;
 

@@ -32,7 +32,7 @@ begin
         for key share;
         exit when found;
         if v_try = 100 then
-            perform {{ S | ident }}._cannot_place({{ level.table | literal }});
+            perform tandem._cannot_place({{ m.name | literal }}, {{ level.table | literal }});
         end if;
         perform tandem._put_back({{ level.table | relation(m.schema) | literal }}::regclass, coalesce((
             select pg_catalog.to_jsonb(one.*) from {{ level.table | relation(m.schema) }} as one
@@ -52,20 +52,3 @@ comment on function {{ S | ident }}._place(
     {%- for level in m.levels %}{% for pair, name in level.key_params %}{{ pair.hier_type | sqltype }}, {% endfor %}{% endfor -%}
     uuid[]) is
 'The ids of a flat row''s parents, found or created by natural key, locked FOR KEY SHARE.';
-
-create or replace function {{ S | ident }}._cannot_place(p_table text) returns void
-language plpgsql
-set search_path = {{ m.search_path | path }}
-as $_cannot_place$
-begin
-    raise exception 'a row of % can be neither found nor created', p_table
-    using errcode = 'TD031',
-        detail = 'It was tried a hundred times; nothing was changed.',
-        hint = pg_catalog.format(
-            'Does a trigger or rule of your own on this table suppress or change new rows, or is '
-            'its unique key missing? See SELECT * FROM tandem.analyze(%L).', {{ m.name | literal }}
-        );
-end
-$_cannot_place$;
-
-comment on function {{ S | ident }}._cannot_place(text) is 'Raises TD031.';

@@ -152,7 +152,7 @@ begin
     if p_depth = 0 then
         -- a BEFORE trigger of the application may have stored something else: written back once
         if {{ S | ident }}._pull(v_leaf, 1) = 'gone' or {{ S | ident }}._differs(v_leaf) then
-            perform tandem._suppressed({{ m.leaf.table | literal }}, v_leaf::text);
+            perform tandem._suppressed({{ m.name | literal }}, {{ m.leaf.table | literal }}, v_leaf::text);
         end if;
     end if;
     return case when v_written then 'written' else 'unchanged' end;

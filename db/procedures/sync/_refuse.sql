@@ -5,6 +5,7 @@ set search_path = {{ m.search_path | path }}
 as $_refuse$
 begin
 {% if m.reject == 'raise' %}
+    perform tandem._note_error({{ m.name | literal }}, 30);
     raise exception 'row % of {{ m.flat.table | in_format }} does not fit the hierarchy: %', p_key, p_fault
     using errcode = 'TD030',
         detail = 'The flat row was not written: the policy of this mapping is raise.',

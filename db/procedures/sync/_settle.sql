@@ -13,7 +13,7 @@ begin
         from {{ m.flat.table | relation(m.schema) }} as flat
         where {{ m.leaf.sync | column('flat') }} = p_leaf;
         if {{ S | ident }}._differs(p_leaf) then
-            perform tandem._suppressed({{ m.flat.table | literal }}, p_leaf::text);
+            perform tandem._suppressed({{ m.name | literal }}, {{ m.flat.table | literal }}, p_leaf::text);
         end if;
     end if;
 end

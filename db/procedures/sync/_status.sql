@@ -6,7 +6,8 @@ returns table (
     flat_to_hierarchy_calls bigint, flat_to_hierarchy_errors bigint,
     flat_to_hierarchy_mean_ms numeric,
     hierarchy_to_flat_calls bigint, hierarchy_to_flat_errors bigint,
-    hierarchy_to_flat_mean_ms numeric, last_rejection text, stale text, running text, next_step text
+    hierarchy_to_flat_mean_ms numeric, flat_to_hierarchy_last_error text,
+    hierarchy_to_flat_last_error text, last_rejection text, stale text, running text, next_step text
 )
 language plpgsql stable
 security definer
@@ -60,6 +61,8 @@ begin
         select c.calls, c.errors, c.mean_ms
         into hierarchy_to_flat_calls, hierarchy_to_flat_errors, hierarchy_to_flat_mean_ms
         from tandem._calls('tandem_' || mapping, 'h2f') as c;
+        flat_to_hierarchy_last_error := tandem._last_error('tandem_' || mapping, 'f2h');
+        hierarchy_to_flat_last_error := tandem._last_error('tandem_' || mapping, 'h2f');
         stale := tandem._stale(r_mapping.name);
         running := (
             select pg_catalog.string_agg(pg_catalog.format('%s (run %s)', r.kind, r.run_id), ', ')

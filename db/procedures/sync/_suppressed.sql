@@ -1,10 +1,11 @@
 -- A trigger or rule of the application swallowed a write of the sync, or fights it: no silent
 -- drift.
-create or replace function tandem._suppressed(p_table text, p_key text) returns void
+create or replace function tandem._suppressed(p_mapping text, p_table text, p_key text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_suppressed$
 begin
+    perform tandem._note_error(p_mapping, 44);
     raise exception 'row % of % cannot be kept in step', p_key, p_table
     using errcode = 'TD044',
         detail = 'A trigger or rule of your own suppressed the write, or stores another value '
@@ -13,4 +14,4 @@ begin
 end
 $_suppressed$;
 
-comment on function tandem._suppressed(text, text) is 'Raises TD044.';
+comment on function tandem._suppressed(text, text, text) is 'Raises TD044.';

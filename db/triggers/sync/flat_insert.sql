@@ -1,4 +1,5 @@
-{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done, satellite_differs with context %}
+{% from 'procedures/sync/macros.jinja' import not_echo with context %}
+{% from 'triggers/sync/frame.jinja' import enter, leave with context %}
 {% macro trigger() %}
 create trigger tandem_20_insert after insert on {{ m.flat.table | relation(m.schema) }}
 for each row when ({{ not_echo() }})
@@ -7,21 +8,30 @@ execute function {{ S | ident }}.flat_insert()
 -- AFTER INSERT on the flat table. The row is read again: a trigger of the application may have
 -- changed or deleted it since. All parents there and unchanged: one statement; else the slow way.
 create or replace function {{ S | ident }}.flat_insert() returns trigger
-language plpgsql
-security definer
-set search_path = {{ m.search_path | path }}
-as $flat_insert$
+language plpgsql security definer set search_path = {{ m.search_path | path }} as $flat_insert$
 declare
-    v_started timestamptz := pg_catalog.clock_timestamp();
-    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    {{ enter('f2h') }}
+    v_kept uuid;
     r_leaf record;
 begin
-    {{ count_call(S, 'f2h') }}
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
+    -- A DELETE of this key may have kept its leaf since the BEFORE trigger looked: the INSERT waited for
+    -- it, or both are one statement. With that leaf's id the row takes the slow way below.
+    select kept.leaf_id into v_kept
+    from {{ S | ident }}.kept as kept
+    where kept.flat_key = {{ m.flat.key | column('new') }}::text
+        and kept.leaf_id <> {{ m.leaf.sync | column('new') }}
+        and not exists (
+            select from {{ m.flat.table | relation(m.schema) }} as flat
+            where {{ m.leaf.sync | column('flat') }} = kept.leaf_id
+        )
+    order by kept.kept_at desc
+    limit 1;
+    if found then
+        update {{ m.flat.table | relation(m.schema) }} as flat
+        set {{ m.leaf.sync | ident }} = v_kept
+        where {{ m.flat.key | column('flat') }} = {{ m.flat.key | column('new') }}
+            and {{ m.leaf.sync | column('flat') }} = {{ m.leaf.sync | column('new') }};
+    end if;
     insert into {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} (
         {{ m.leaf.id | ident }}, {{ m.leaf.parent | ident }}
         {%- for pair in m.leaf.pairs %}, {{ pair.hier | ident }}{% endfor %}
@@ -67,9 +77,7 @@ begin
         end if;
 {% endif %}
     end if;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    {{ count_done(S, 'f2h') }}
-    return null;
+    {{ leave('f2h') }}
 end
 $flat_insert$;
 

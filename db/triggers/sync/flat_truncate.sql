@@ -4,15 +4,13 @@ for each statement execute function {{ S | ident }}.flat_truncate()
 {%- endmacro %}
 -- TRUNCATE of the flat table = DELETE of all its rows.
 create or replace function {{ S | ident }}.flat_truncate() returns trigger
-language plpgsql
-security definer
-set search_path = {{ m.search_path | path }}
-as $flat_truncate$
+language plpgsql security definer set search_path = {{ m.search_path | path }} as $flat_truncate$
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     r_flat record;
 begin
     if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        perform tandem._note_error({{ m.name | literal }}, 43);
         raise exception '{{ m.flat.table | in_format }} can be truncated in READ COMMITTED only'
         using errcode = 'TD043',
             detail = 'TRUNCATE takes rows that this transaction''s snapshot does not see; their '

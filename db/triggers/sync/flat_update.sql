@@ -1,36 +1,29 @@
-{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done with context %}
+{% from 'procedures/sync/macros.jinja' import not_echo with context %}
+{% from 'triggers/sync/frame.jinja' import enter, leave with context %}
 {% macro trigger() %}
 create trigger tandem_21_update after update on {{ m.flat.table | relation(m.schema) }}
-for each row when ((
-{% for pair in m.pairs %}
-    {{ pair | flat_changed }} or
-{% endfor %}
-    {{ m.flat.key | changed(m.flat.key_type) }}
-) and {{ not_echo() }})
+for each row when ({{ not_echo() }})
 execute function {{ S | ident }}.flat_update()
 {%- endmacro %}
 -- AFTER UPDATE on the flat table. Only columns that the statement changed are propagated, only
 -- where the other side differs, and with the value that the row has now.
 create or replace function {{ S | ident }}.flat_update() returns trigger
-language plpgsql
-security definer
-set search_path = {{ m.search_path | path }}
-as $flat_update$
+language plpgsql security definer set search_path = {{ m.search_path | path }} as $flat_update$
 declare
-    v_started timestamptz := pg_catalog.clock_timestamp();
-    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    {{ enter('f2h') }}
     v_pull boolean := false;
 {% for pair in m.leaf.pairs %}
     v_changed_{{ loop.index | literal }} boolean := {{ pair | flat_changed }};  -- {{ pair.flat | ident }}
 {% endfor %}
     r_leaf record;
 begin
-    {{ count_call(S, 'f2h') }}
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
+    if not ({{ m.flat.key | changed(m.flat.key_type) }}
+{%- for pair in m.pairs %}
+
+        or {{ pair | flat_changed }}
+{%- endfor %}) then
+        {{ leave('f2h') | indent(4) | trusted }}
+    end if;
     if {{ m.flat.key | changed(m.flat.key_type) }} then
         -- Identity follows the row. The notes of rejected rows do so by what the table holds now:
         -- keys may have been swapped.
@@ -115,9 +108,7 @@ begin
             perform {{ S | ident }}._pull({{ m.leaf.sync | column('new') }});
         end if;
     end if;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    {{ count_done(S, 'f2h') }}
-    return null;
+    {{ leave('f2h') }}
 end
 $flat_update$;
 

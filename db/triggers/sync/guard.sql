@@ -1,21 +1,13 @@
 {% from 'procedures/sync/macros.jinja' import from_client with context %}
 {% macro trigger() %}
 create trigger tandem_11_guard before update on {{ m.flat.table | relation(m.schema) }}
-for each row when ((
-    {{ m.flat.status | changed('text') }}
-{% for level in m.chain %}
-    or {{ level.sync | changed('uuid') }}
-{% endfor %}
-) and {{ from_client() }})
+for each row when ({{ from_client() }})
 execute function {{ S | ident }}.guard()
 {%- endmacro %}
 -- BEFORE UPDATE on the flat table: the sync columns are tandem's. What a client writes there is
 -- ignored, as an ORM may send back all columns of a row that it read long ago.
 create or replace function {{ S | ident }}.guard() returns trigger
-language plpgsql
-security definer
-set search_path = {{ m.search_path | path }}
-as $guard$
+language plpgsql security definer set search_path = {{ m.search_path | path }} as $guard$
 begin
     {{ m.flat.status | column('new') }} := {{ m.flat.status | column('old') }};
 {% for level in m.chain %}

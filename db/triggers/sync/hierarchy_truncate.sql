@@ -3,11 +3,9 @@ create trigger tandem_23_truncate before truncate on {{ table | relation(m.schem
 for each statement execute function {{ S | ident }}.hierarchy_truncate()
 {%- endmacro %}
 create or replace function {{ S | ident }}.hierarchy_truncate() returns trigger
-language plpgsql
-security definer
-set search_path = {{ m.search_path | path }}
-as $hierarchy_truncate$
+language plpgsql security definer set search_path = {{ m.search_path | path }} as $hierarchy_truncate$
 begin
+    perform tandem._note_error({{ m.name | literal }}, 42);
     raise exception '% cannot be truncated while it is kept in step', tg_table_name
     using errcode = 'TD042',
         detail = 'TRUNCATE fires no row triggers; the flat table would keep the rows.',

@@ -1,29 +1,20 @@
 create or replace function {{ S | ident }}.inside() returns trigger
-language plpgsql
-security definer
-set search_path = {{ m.search_path | path }}
-as $inside$
+language plpgsql security definer set search_path = {{ m.search_path | path }} as $inside$
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
 begin
     perform pg_catalog.set_config(
         'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
     );
-    if new.verb = 'migrate' then
-        new.result := {{ S | ident }}._migrate_batch(new.run_id, new.batch_rows, new.failure);
-    elsif new.verb = 'restore' then
-        new.result := tandem._restore_batch({{ m.name | literal }}, new.run_id, new.batch_rows);
-    elsif new.verb = 'orphans' then
-        new.result := tandem._drop_orphans({{ m.name | literal }}, new.run_id, new.batch_rows);
-    elsif new.verb = 'repair' then
-        new.result := {{ S | ident }}._repair_batch(new.run_id, new.batch_rows, new.failure);
-    elsif new.verb = 'rollback' then
-        new.result := tandem._rollback_batch({{ m.name | literal }}, new.run_id, new.batch_rows);
-    elsif new.verb = 'retry_rejected' then
-        new.result := tandem._retry_batch({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure);
-    elsif new.verb = 'apply_due' then
-        new.result := tandem._apply_due_batch({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure);
-    end if;
+    new.result := case new.verb
+        when 'migrate' then {{ S | ident }}._migrate_batch(new.run_id, new.batch_rows, new.failure)
+        when 'restore' then tandem._restore_batch({{ m.name | literal }}, new.run_id, new.batch_rows)
+        when 'orphans' then tandem._drop_orphans({{ m.name | literal }}, new.run_id, new.batch_rows)
+        when 'repair' then {{ S | ident }}._repair_batch(new.run_id, new.batch_rows, new.failure)
+        when 'rollback' then tandem._rollback_batch({{ m.name | literal }}, new.run_id, new.batch_rows)
+        when 'retry_rejected' then tandem._retry_batch({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure)
+        when 'apply_due' then tandem._apply_due_batch({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure)
+    end;
     perform pg_catalog.set_config('tandem.origin', v_origin, true);
     return new;
 end

@@ -1,26 +1,17 @@
-{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done with context %}
+{% from 'procedures/sync/macros.jinja' import not_echo with context %}
+{% from 'triggers/sync/frame.jinja' import enter, leave with context %}
 {% macro trigger() %}
 create trigger tandem_22_delete after delete on {{ m.leaf.table | relation(m.schema) }}
 for each row when ({{ not_echo() }})
 execute function {{ S | ident }}.leaf_delete()
 {%- endmacro %}
 create or replace function {{ S | ident }}.leaf_delete() returns trigger
-language plpgsql
-security definer
-set search_path = {{ m.search_path | path }}
-as $leaf_delete$
+language plpgsql security definer set search_path = {{ m.search_path | path }} as $leaf_delete$
 declare
-    v_started timestamptz := pg_catalog.clock_timestamp();
-    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    {{ enter('h2f') }}
     v_key text;
     v_status text;
 begin
-    {{ count_call(S, 'h2f') }}
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
     delete from {{ m.flat.table | relation(m.schema) }} as flat
     where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('old') }}
         and not exists (
@@ -35,15 +26,13 @@ begin
         select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
         where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.id | column('old') }}
     ) then
-        perform tandem._suppressed({{ m.flat.table | literal }}, {{ m.leaf.id | column('old') }}::text);
+        perform tandem._suppressed({{ m.name | literal }}, {{ m.flat.table | literal }}, {{ m.leaf.id | column('old') }}::text);
     end if;
     if v_status <> 'active' then
         perform tandem._resolve({{ m.name | literal }}, v_key, 'deleted');
     end if;
     delete from {{ S | ident }}.due as due where due.leaf_id = {{ m.leaf.id | column('old') }};
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    {{ count_done(S, 'h2f') }}
-    return null;
+    {{ leave('h2f') }}
 end
 $leaf_delete$;
 

@@ -1,37 +1,26 @@
-{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done, unfit with context %}
+{% from 'procedures/sync/macros.jinja' import not_echo with context %}
+{% from 'triggers/sync/frame.jinja' import enter, leave, unfit with context %}
 {% macro trigger() %}
 create trigger tandem_21_update after update on {{ m.leaf.table | relation(m.schema) }}
-for each row when ((
-{% for pair in m.leaf.pairs %}
-    {{ pair | hier_changed }} or
-{% endfor %}
-    {{ m.leaf.id | changed('uuid') }} or
-    {{ m.leaf.parent | changed('uuid') }}
-) and {{ not_echo() }})
+for each row when ({{ not_echo() }})
 execute function {{ S | ident }}.leaf_update()
 {%- endmacro %}
 -- AFTER UPDATE on the leaf table: the changed columns, where the flat row differs.
 create or replace function {{ S | ident }}.leaf_update() returns trigger
-language plpgsql
-security definer
-set search_path = {{ m.search_path | path }}
-as $leaf_update$
+language plpgsql security definer set search_path = {{ m.search_path | path }} as $leaf_update$
 declare
-    v_started timestamptz := pg_catalog.clock_timestamp();
-    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    {{ enter('h2f') }}
     v_found boolean;
 {% for pair in m.leaf.pairs %}
     v_changed_{{ loop.index | literal }} boolean := {{ pair | hier_changed }};  -- {{ pair.hier | ident }}
 {% endfor %}
     r_flat record;
 begin
-    {{ count_call(S, 'h2f') }}
-    {{ unfit(m, m.leaf, m.leaf.pairs, unfit_tests) | trusted }}
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
+    if not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
+{%- for pair in m.leaf.pairs %} or v_changed_{{ loop.index | literal }}{% endfor %}) then
+        {{ leave('h2f') | indent(4) | trusted }}
+    end if;
+{{ unfit(m.leaf) | trusted }}
     if {{ m.leaf.id | changed('uuid') }} then
         -- identity follows the row
         update {{ m.flat.table | relation(m.schema) }} as flat
@@ -87,9 +76,7 @@ begin
 {% endfor %}
     end if;
 {% endif %}
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    {{ count_done(S, 'h2f') }}
-    return null;
+    {{ leave('h2f') }}
 end
 $leaf_update$;
 

@@ -1,15 +1,8 @@
-{% from 'procedures/sync/macros.jinja' import not_echo, count_call, count_done, unfit with context %}
+{% from 'procedures/sync/macros.jinja' import not_echo with context %}
+{% from 'triggers/sync/frame.jinja' import enter, leave, unfit with context %}
 {% macro trigger(level) %}
 create trigger tandem_21_update after update on {{ level.table | relation(m.schema) }}
-for each row when ((
-{% for pair in level.pairs %}
-    {{ pair | hier_changed }} or
-{% endfor %}
-{% if level.parent %}
-    {{ level.parent | changed('uuid') }} or
-{% endif %}
-    {{ level.id | changed('uuid') }}
-) and {{ not_echo() }})
+for each row when ({{ not_echo() }})
 execute function {{ S | ident }}.{{ (level.name ~ '_update') | ident }}()
 {%- endmacro %}
 {% for level in m.levels %}
@@ -18,30 +11,26 @@ execute function {{ S | ident }}.{{ (level.name ~ '_update') | ident }}()
 -- AFTER UPDATE on {{ level.table | ident }}: a rename or a move reaches all flat rows below it. They are found by their own
 -- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
 create or replace function {{ S | ident }}.{{ name | ident }}() returns trigger
-language plpgsql
-security definer
-set search_path = {{ m.search_path | path }}
-as ${{ name | trusted }}$
+language plpgsql security definer set search_path = {{ m.search_path | path }} as ${{ name | trusted }}$
 declare
-    v_started timestamptz := pg_catalog.clock_timestamp();
-    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_count bigint;
-    v_us numeric;
+    {{ enter('h2f') }}
+    v_own boolean;
     v_key {{ m.flat.key_type | sqltype }};
 begin
-    {{ count_call(S, 'h2f') }}
-    if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-        raise exception 'a row of {{ level.table | in_format }} can be renamed or moved in READ COMMITTED only'
-        using errcode = 'TD043',
-            detail = pg_catalog.format(
-                'Row %s. Flat rows that were added below it after this transaction''s snapshot '
-                'would keep the old value.', {{ level.id | column('old') }}),
-            hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this change.';
+    if not ({{ level.id | changed('uuid') }}
+{%- if level.parent %}
+
+        or {{ level.parent | changed('uuid') }}
+{%- endif %}
+{%- for pair in level.pairs %}
+
+        or {{ pair | hier_changed }}
+{%- endfor %}) then
+        {{ leave('h2f') | indent(4) | trusted }}
     end if;
-    {{ unfit(m, level, level.pairs, unfit_tests) | trusted }}
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
+    v_own := tandem._has_own_triggers({{ m.name | literal }});
+    perform tandem._rename_in_read_committed({{ m.name | literal }}, {{ level.table | literal }}, {{ level.id | column('old') }});
+{{ unfit(level) | trusted }}
     if {{ level.id | changed('uuid') }} then
         update {{ m.flat.table | relation(m.schema) }} as flat
         set {{ level.sync | ident }} = {{ level.id | column('new') }}
@@ -64,6 +53,10 @@ begin
 {{ pair | differs('flat', level.name) }}{{ '
             or ' if not loop.last }}
 {%- endfor %});
+    perform {{ S | ident }}._rename_unmigrated({{ depth | literal }}, {{ level.id | column('new') }}, pg_catalog.jsonb_build_object(
+        {%- for pair in level.key_pairs %}{{ pair.hier | literal }}, {{ pair.hier | column('old') }}{{ ', ' if not loop.last or level.parent }}{% endfor %}
+        {%- if level.parent %}{{ level.parent | literal }}, {{ level.parent | column('old') }}{% endif -%}
+    ));
 {% if level.parent %}
     if {{ level.parent | changed('uuid') }} then
         -- moved: leaf by leaf, because each locks its whole chain before it reads it
@@ -76,27 +69,18 @@ begin
         where {{ level.id | column(level.name) }} = {{ level.id | column('new') }};
     end if;
 {% endif %}
-    if tandem._has_own_triggers({{ m.name | literal }}) then
-        -- they may have stored another value in this level's columns: that is the truth then
-        perform {{ S | ident }}._push({{ m.flat.key | column('flat') }}, null, 1)
-        from {{ m.flat.table | relation(m.schema) }} as flat
-        join {{ level.table | relation(m.schema) }} as {{ level.name | ident }}
-            on {{ level.id | column(level.name) }} = {{ level.sync | column('flat') }}
-        where {{ level.sync | column('flat') }} = {{ level.id | column('new') }} and {{ m.flat.status | column('flat') }} = 'active'
-            and ({% for pair in level.pairs %}
-{{ pair | differs('flat', level.name) }}{{ ' or ' if not loop.last }}
-{%- endfor %});
-    end if;
-    -- rejected rows may be in order again
+    -- Rejected rows may be in order again; and what own triggers stored in these columns is the truth.
     for v_key in
-        select {{ m.flat.key | column('flat') }} from {{ m.flat.table | relation(m.schema) }} as flat
-        where {{ level.sync | column('flat') }} = {{ level.id | column('new') }} and {{ m.flat.status | column('flat') }} = 'rejected'
+        select {{ m.flat.key | column('flat') }}
+        from {{ m.flat.table | relation(m.schema) }} as flat
+        join {{ level.table | relation(m.schema) }} as {{ level.name | ident }} on {{ level.id | column(level.name) }} = {{ level.sync | column('flat') }}
+        where {{ level.sync | column('flat') }} = {{ level.id | column('new') }} and ({{ m.flat.status | column('flat') }} = 'rejected' or v_own and ({% for pair in level.pairs %}
+{{ pair | differs('flat', level.name) }}{{ ' or ' if not loop.last }}
+{%- endfor %}))
     loop
         perform {{ S | ident }}._push(v_key, null, 1);
     end loop;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
-    {{ count_done(S, 'h2f') }}
-    return null;
+    {{ leave('h2f') }}
 end
 ${{ name | trusted }}$;
 

@@ -1,0 +1,64 @@
+{% from 'procedures/sync/macros.jinja' import in_force, satellite_differs with context %}
+{% for satellite in m.satellites %}
+-- Only what this event brought into force, or took out of it, reaches the flat row; and of the flat row
+-- only the columns of dated rows: others may have changed in the same statement and be on their way.
+create or replace function {{ S | ident }}._settle_{{ satellite.name | trusted }}(
+    p_leaf uuid, p_row uuid, p_was timestamptz
+) returns void
+language plpgsql
+set search_path = {{ m.search_path | path }}
+as $_settle_{{ satellite.name | trusted }}$
+declare
+    r_row record;
+begin
+    select {{ satellite.id | column('s') }} as row_id, {{ satellite.effective | column('s') }} as effective into r_row
+    from {{ satellite.table | relation(m.schema) }} as s
+    where {{ satellite.parent | column('s') }} = p_leaf and {{ satellite.effective | column('s') }} <= pg_catalog.clock_timestamp()
+{% for column_name, value in satellite.where %}
+        and {{ column_name | column('s') }} = {{ value | literal }}
+{% endfor %}
+    order by {{ satellite.effective | column('s') }} desc
+    limit 1;
+    if found and r_row.row_id is distinct from p_row
+        and (p_was is null or (p_was < r_row.effective and p_was > '-infinity')) then
+        return;  -- neither in force now nor before
+    end if;
+    if not found and p_was is null then
+        return;  -- a first row, for later
+    end if;
+    perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);
+    if {{ S | ident }}._differs_{{ satellite.name | trusted }}(p_leaf) then
+        -- a BEFORE trigger of the application stored something else: that is the truth now
+        perform {{ S | ident }}._push_{{ satellite.name | trusted }}(p_leaf);
+        if {{ S | ident }}._differs_{{ satellite.name | trusted }}(p_leaf) then
+            perform tandem._suppressed({{ m.name | literal }}, {{ m.flat.table | literal }}, p_leaf::text);
+        end if;
+    end if;
+end
+$_settle_{{ satellite.name | trusted }}$;
+
+comment on function {{ S | ident }}._settle_{{ satellite.name | trusted }}(uuid, uuid, timestamptz) is
+'Writes the value in force to the flat row where an event changed which that is.';
+
+create or replace function {{ S | ident }}._differs_{{ satellite.name | trusted }}(p_leaf uuid) returns boolean
+language plpgsql
+set search_path = {{ m.search_path | path }}
+as $_differs_{{ satellite.name | trusted }}$
+declare
+    v_now timestamptz := pg_catalog.clock_timestamp();
+begin
+    return exists (
+        select
+        from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+        {{ in_force(m, satellite) | indent(8) | trusted }}
+        join {{ m.flat.table | relation(m.schema) }} as flat on {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column(m.leaf.name) }}
+        where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
+            and {{ m.flat.status | column('flat') }} is distinct from 'rejected'
+            and {{ satellite_differs(satellite) | indent(12) | trusted }}
+    );
+end
+$_differs_{{ satellite.name | trusted }}$;
+
+comment on function {{ S | ident }}._differs_{{ satellite.name | trusted }}(uuid) is
+'True where a flat row does not show the value in force and is not rejected.';
+{% endfor %}
