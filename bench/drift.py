@@ -1,6 +1,6 @@
 """tandem.drift_count of all columns against counting the same full join.
 
-    python bench/drift.py [--rows 1000000] [--rounds 3]
+python bench/drift.py [--rows 1000000] [--rounds 3]
 """
 
 from __future__ import annotations

@@ -1066,6 +1066,19 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
         where s.configid = v_leaf
             and s.effectivefrom > pg_catalog.clock_timestamp()
         on conflict do nothing;
+        -- where its coming back was written to the flat row, that was the older value
+        update public.tblproduct as flat
+        set productname = r_flat.productname, version = r_flat.version, catalogname = r_flat.catalogname, configname = r_flat.configname, sku = r_flat.sku, configdata = r_flat.configdata, status = r_flat.status, amount = r_flat.amount, currency = r_flat.currency
+        where flat.productid = p_key
+            and (flat.productname is distinct from r_flat.productname
+                or flat.version is distinct from r_flat.version
+                or flat.catalogname is distinct from r_flat.catalogname
+                or flat.configname is distinct from r_flat.configname
+                or flat.sku is distinct from r_flat.sku
+                or flat.configdata is distinct from r_flat.configdata
+                or flat.status is distinct from r_flat.status
+                or flat.amount is distinct from r_flat.amount
+                or flat.currency is distinct from r_flat.currency);
     end if;
     insert into public.tblconfig (
         configid, catalogid, name, sku, attributes, status

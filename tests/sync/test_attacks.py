@@ -13,6 +13,7 @@ import pytest
 
 from support.databases import Connection, Database
 from support.shop import in_background, migrate, one
+from sync.shops import Shop
 
 ROW = (
     "insert into tblproduct (productid, productname, version, catalogname, configname, sku, status,"
@@ -753,3 +754,22 @@ def test_a_line_separator_in_a_name_smuggles_no_sql(db: Database) -> None:
     except (UsageError, psycopg.Error) as error:
         print(error)
     assert one(owner, "select to_regclass('victim') is not null")
+
+
+@pytest.mark.parametrize("before", [None, 5])
+@pytest.mark.parametrize("any_shop", [("products", True), ("products", False)], indirect=True)
+def test_what_comes_back_does_not_undo_what_was_written_meanwhile(
+    any_shop: Shop, before: int | None
+) -> None:
+    """Also without the echo shortcut, where each row that comes back is written to the flat row."""
+    shop = any_shop
+    shop.old.execute("insert into tblproduct (productname, amount) values ('A', %s)", (before,))
+    shop.owner.execute("call tandem.rollback('products', 'remove', false)")
+    shop.old.execute("update tblproduct set currency = null, amount = 0, status = 'off'")
+    shop.owner.execute("call tandem.prepare('products')")
+    shop.owner.execute("call tandem.migrate('products')")
+    assert shop.rows("select status, amount, currency from tblproduct") == [("off", 0, None)]
+    assert shop.rows("select amount from tblconfigprice order by effectivefrom")[:1] == [
+        (before or 0,)
+    ]
+    shop.assert_in_step()

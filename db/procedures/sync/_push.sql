@@ -97,6 +97,13 @@ begin
             and {{ satellite.effective | column('s') }} > pg_catalog.clock_timestamp()
         on conflict do nothing;
 {% endfor %}
+        -- where its coming back was written to the flat row, that was the older value
+        update {{ m.flat.table | relation(m.schema) }} as flat
+        set {% for pair in m.pairs %}{{ pair.flat | ident }} = {{ pair.flat | column('r_flat') }}{{ ', ' if not loop.last }}{% endfor %}
+
+        where {{ m.flat.key | column('flat') }} = p_key
+            and ({% for pair in m.pairs %}{{ pair | flat_changed('flat', 'r_flat') }}{{ '
+                or ' if not loop.last }}{% endfor %});
     end if;
     insert into {{ m.leaf.table | relation(m.schema) }} (
         {{ m.leaf.id | ident }}, {{ m.leaf.parent | ident }}
