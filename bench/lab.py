@@ -71,7 +71,7 @@ class Measurement:
 
 
 class Lab:
-    """A throwaway server with the demo's shop in it; each measurement gets a database of its own."""
+    """A throwaway server with the demo's shop in it; each measurement has its own database."""
 
     def __init__(self, server: ThrowawayServer, rows: int) -> None:
         self.server = server

