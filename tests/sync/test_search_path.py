@@ -24,6 +24,15 @@ end $note$;
 create trigger zz_audit after insert or update on tblproduct
 for each row execute function note();
 """
+LEVEL_AUDIT = """
+create function note_level() returns trigger language plpgsql as $note$
+begin
+  insert into audit values (tg_op || ' level');
+  return null;
+end $note$;
+create trigger zz_audit after insert or delete on tblbaseproduct
+for each row execute function note_level();
+"""
 
 
 @pytest.fixture
@@ -66,6 +75,22 @@ def test_a_path_in_the_mapping_lets_such_a_trigger_work_from_both_sides(
     shop.new.execute("update tblbaseproduct set name = 'B'")
     assert shop.rows("select entry from audit order by entry")[-1:] == [("UPDATE B",)]
     assert hierarchy(shop) == [("B", "1", "default", None, None, 5)]
+    assert_same(shop)
+
+
+def test_what_a_rollback_took_out_comes_back_under_that_path(audited: Database) -> None:
+    mapping = replace(products(), search_path=("public",))
+    owner = audited.owner()
+    deploy(owner, [mapping])
+    shop = Shop(audited, mapping)
+    shop.migrate()
+    add(shop, "A", amount=5)
+    owner.execute(LEVEL_AUDIT.encode())
+    owner.execute("call tandem.rollback('products', 'remove')")
+    assert hierarchy(shop) == []
+    owner.execute("call tandem.migrate('products')")
+    entries = shop.rows("select entry from audit where entry like '% level'")
+    assert entries == [("DELETE level",), ("INSERT level",)]
     assert_same(shop)
 
 

@@ -1,6 +1,8 @@
 -- Inserts a row from its jsonb, whatever columns the table has now: those that were added since the
 -- row was kept get their defaults, generated ones are left out. Off every hot path.
-create or replace function tandem._put_back(p_table regclass, p_row jsonb) returns boolean
+create or replace function tandem._put_back(
+    p_table regclass, p_row jsonb, p_path text default null
+) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_put_back$
@@ -13,6 +15,8 @@ begin
     from pg_catalog.pg_attribute as a
     where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
         and p_row ? a.attname::text;
+    -- the application's own triggers inherit it
+    perform pg_catalog.set_config('search_path', p_path, true) where p_path is not null;
     execute pg_catalog.format(
         'insert into %1$s (%2$s) overriding system value
         select %2$s from pg_catalog.jsonb_populate_record(null::%1$s, $1) on conflict do nothing',
@@ -23,5 +27,6 @@ begin
 end
 $_put_back$;
 
-comment on function tandem._put_back(regclass, jsonb) is
-'Inserts a row from jsonb, with the columns that the table has now; false where it was there.';
+comment on function tandem._put_back(regclass, jsonb, text) is
+'Inserts a row from jsonb, with the columns that the table has now; false where it was there. '
+'p_path: the search path meanwhile.';

@@ -18,9 +18,10 @@ begin
                 returning k.content
             )
 
-            select pg_catalog.count(tandem._put_back($3, back.content)) from back',
+            select pg_catalog.count(tandem._put_back($3, back.content, $4)) from back',
             'tandem_' || p_mapping
-        ) into v_count using r_level.name, p_rows, r_level.relation::regclass;
+        ) into v_count using r_level.name, p_rows, r_level.relation::regclass,
+            tandem._path_of(p_mapping);
         exit when v_count > 0;
     end loop;
     return v_count;
