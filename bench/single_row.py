@@ -58,7 +58,7 @@ def rate(it: Lab, script: str, sync: bool) -> float:
         path = Path(folder) / "script.sql"
         path.write_text(PICK.format(rows=it.rows) + script + "\n")
         target = it.server.conninfo(name)
-        command = [it.server.binaries.pgbench, "-n", "-M", "prepared", "-T", str(SECONDS)]
+        command = [str(it.server.binaries.pgbench), "-n", "-M", "prepared", "-T", str(SECONDS)]
         done = subprocess.run(
             [*command, "-f", str(path), target], check=True, capture_output=True, text=True
         )
