@@ -366,3 +366,17 @@ def test_the_bundle_does_not_depend_on_the_session(
     conn.execute(build_bundle([products]).sql.encode())
     assert catalog(bare_db.owner()) == catalog(db.owner())
     assert one(conn, "select current_setting('search_path')") == "elsewhere, public"
+
+
+def test_a_mapping_that_another_build_left_here_is_not_left_behind(
+    db: Database, products: Mapping
+) -> None:
+    """The rendered code of a mapping fits the routines of its own build alone."""
+    conn = db.owner()
+    source = products.source.replace('name = "products"', 'name = "others"', 1)
+    other = parse_mapping(source.replace('"tblproduct"', '"tblother"', 1))
+    assert deploy(conn, [other]).changed == ("others",)  # the same build: one at a time is right
+    conn.execute("update tandem.deployment set hash = 'older' where what = 'package'")
+    error = refused(conn, [products], "TD017")
+    assert "others" in str(error)
+    assert deploy(conn, [products, other]).changed == ("package",)

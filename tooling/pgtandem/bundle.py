@@ -31,6 +31,8 @@ declare
     v_schema name;
     v_owner name;
     v_installed text;
+    v_hash text;
+    v_others text;
     v_ours boolean := false;
 begin
     if current_setting('server_version_num')::integer < 150000 then
@@ -74,7 +76,7 @@ begin
         v_ours := v_ours or v_schema = 'tandem';
     end loop;
     if v_ours then
-        select d.version into v_installed from tandem.deployment as d
+        select d.version, d.hash into v_installed, v_hash from tandem.deployment as d
         where d.what = 'package' and d.result = 'done'
         order by d.deployment_id desc limit 1;
         -- leading numbers only: 0.2.0rc1 counts as 0.2.0
@@ -84,6 +86,15 @@ begin
                 v_installed, {version}
             using errcode = 'TD015', detail = 'Nothing was changed.',
                 hint = 'Deploy that version or a later one.';
+        end if;
+        -- what is rendered of a mapping fits the routines of its own build alone
+        select string_agg(m.name, ', ' order by m.name) into v_others from tandem.mapping as m
+        where 'tandem_' || m.name <> all ({schemas}) and v_hash <> {package};
+        if v_others is not null then
+            raise exception 'mapping % would be left behind by this deployment', v_others
+            using errcode = 'TD017',
+                detail = 'It is deployed here from another build of pgtandem. Nothing was changed.',
+                hint = 'Deploy all mappings of this database together, or undeploy that one first.';
         end if;
         if exists (
             select from pg_locks as l
@@ -227,7 +238,11 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
     schemas = ", ".join(literal(mapping.tandem) for mapping in mappings)
     parts = [
         _HEAD.format(version=__version__, what=f"the package and the mapping {names}"),
-        _CHECKS.format(version=literal(__version__), schemas=f"array[{schemas}]::name[]"),
+        _CHECKS.format(
+            version=literal(__version__),
+            schemas=f"array[{schemas}]::name[]",
+            package=literal(hashes["package"]),
+        ),
     ]
     for change in changes:
         parts.append(

@@ -1,7 +1,7 @@
 -- Inserts a row from its jsonb, whatever columns the table has now: those that were added since the
 -- row was kept get their defaults, generated ones are left out. Off every hot path.
 create or replace function tandem._put_back(
-    p_table regclass, p_row jsonb, p_path text default null
+    p_table regclass, p_row jsonb, p_path text
 ) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -16,7 +16,7 @@ begin
     where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
         and p_row ? a.attname::text;
     -- the application's own triggers inherit it
-    perform pg_catalog.set_config('search_path', p_path, true) where p_path is not null;
+    perform pg_catalog.set_config('search_path', p_path, true);
     execute pg_catalog.format(
         'insert into %1$s (%2$s) overriding system value
         select %2$s from pg_catalog.jsonb_populate_record(null::%1$s, $1) on conflict do nothing',
@@ -29,4 +29,4 @@ $_put_back$;
 
 comment on function tandem._put_back(regclass, jsonb, text) is
 'Inserts a row from jsonb, with the columns that the table has now; false where it was there. '
-'p_path: the search path meanwhile.';
+'p_path: the search path meanwhile, the mapping''s.';

@@ -42,7 +42,7 @@ begin
             {%- if level.parent %}, {{ level.parent | literal }}, _place.{{ above.name | trusted }}_id{% endif %}
             {%- for pair, name in level.key_params %}, {{ pair.hier | literal }}, {{ name | trusted }}{% endfor %}
 
-        ));
+        ), pg_catalog.current_setting('search_path'));
     end loop;
 {% endfor %}
 end

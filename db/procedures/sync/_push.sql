@@ -85,10 +85,10 @@ begin
             {{ m.leaf.table | relation(m.schema) | literal }}::regclass,
             r_kept.leaf || pg_catalog.jsonb_build_object(
                 {{ m.leaf.id | literal }}, v_leaf, {{ m.leaf.parent | literal }}, r_place.{{ m.bottom.name | trusted }}_id
-            )
+            ), pg_catalog.current_setting('search_path')
         );
 {% for satellite in m.satellites %}
-        perform tandem._put_back({{ satellite.table | relation(m.schema) | literal }}::regclass, k.content)
+        perform tandem._put_back({{ satellite.table | relation(m.schema) | literal }}::regclass, k.content, pg_catalog.current_setting('search_path'))
         from pg_catalog.jsonb_array_elements(r_kept.satellites -> {{ satellite.name | literal }}) as k (content);
         insert into {{ S | ident }}.due (satellite, leaf_id, effective)
         select {{ satellite.name | literal }}, v_leaf, {{ satellite.effective | column('s') }}
