@@ -164,8 +164,19 @@ def ask(dsn: str, query: str) -> object:
 
 
 def kill_backend(shop: Database, client: subprocess.Popen[bytes], pid: int) -> None:
+    # The server ends all sessions then, this one, too: before that it would still let new ones in.
+    witness = connect(shop.owner_dsn)
     os.kill(pid, signal.SIGKILL)
     client.wait(30)
+
+    def ended() -> bool:
+        try:
+            witness.execute("select 1")
+        except psycopg.OperationalError:
+            return True
+        return False
+
+    wait_until(ended, "the server begins anew")
 
 
 def kill_client(shop: Database, client: subprocess.Popen[bytes], pid: int) -> None:
