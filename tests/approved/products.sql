@@ -72,6 +72,7 @@ create or replace function tandem_products._add_flat(p_leaf uuid) returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_add_flat$
+#variable_conflict use_variable
 declare
     v_now timestamptz;
 begin
@@ -129,6 +130,7 @@ create or replace function tandem_products._differs(p_leaf uuid) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_differs$
+#variable_conflict use_variable
 declare
     v_now timestamptz := pg_catalog.clock_timestamp();
 begin
@@ -206,6 +208,7 @@ create or replace function tandem_products._keep(p_leaf uuid, p_key text, p_reas
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_keep$
+#variable_conflict use_variable
 declare
     v_satellites jsonb := '{}';
     v_leaf jsonb;
@@ -249,6 +252,7 @@ create or replace function tandem_products._lock_chain(p_leaf uuid) returns bool
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_lock_chain$
+#variable_conflict use_variable
 declare
     v_base uuid;
     v_version uuid;
@@ -320,6 +324,7 @@ set enable_mergejoin = off
 set enable_material = off
 set enable_bitmapscan = off
 as $_migrate_batch$
+#variable_conflict use_variable
 declare
     v_from bigint;
     v_to bigint;
@@ -355,18 +360,27 @@ begin
     order by flat.productid desc
     limit 1;
     end if;
-    select (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1], pg_catalog.count(*), pg_catalog.bool_or(b.is_odd)
-    into v_last, r_result.read_rows, v_odd
+    -- The bound first, then the locks: a key that changes while its row is waited for moves no bound.
+    select b.batch_key into v_last
     from (
-        select flat.productid as batch_key,
-            flat.configid is null and (flat.syncstatus is distinct from 'active'
-                or tandem_products._fault(
-flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status, flat.amount, flat.currency
-        ) is not null) as is_odd
+        select flat.productid as batch_key
         from public.tblproduct as flat
         where flat.productid >= v_from and flat.productid <= v_to
         order by flat.productid
         limit p_rows
+    ) as b
+    order by b.batch_key desc
+    limit 1;
+    select pg_catalog.count(*), coalesce(pg_catalog.bool_or(b.is_odd), false)
+    into r_result.read_rows, v_odd
+    from (
+        select flat.configid is null and (flat.syncstatus is distinct from 'active'
+                or tandem_products._fault(
+flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status, flat.amount, flat.currency
+        ) is not null) as is_odd
+        from public.tblproduct as flat
+        where flat.productid >= v_from and flat.productid <= v_last
+        order by flat.productid
         for no key update
     ) as b;
     if v_last is null then
@@ -484,7 +498,7 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
                 hint = 'Does a BEFORE trigger of your own suppress the UPDATE, or change a key '
                 'column of the hierarchy?';
         end if;
-        select w.rows_done, w.rows_done - w.leaves_done into v_done, v_lost
+        select w.rows_done, w.rows_lost into v_done, v_lost
         from tandem_products._migrate_rows(v_from, v_last) as w;
         v_written := v_written + v_done;
         if v_lost > 0 then
@@ -532,7 +546,7 @@ comment on function tandem_products._migrate_batch(bigint, integer, jsonb) is
 -- Tables are read by index (OFFSET 0: level by level), because plans are first made while they are
 -- empty and unanalysed; what the batch itself holds is joined by hash.
 create or replace function tandem_products._migrate_rows(
-    p_from bigint, p_to bigint, out rows_done bigint, out leaves_done bigint
+    p_from bigint, p_to bigint, out rows_done bigint, out rows_lost bigint
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -545,10 +559,11 @@ set enable_nestloop = off
 set jit = off
 set plan_cache_mode = force_generic_plan
 as $_migrate_rows$
+#variable_conflict use_variable
 declare
     v_now timestamptz := pg_catalog.clock_timestamp();
 begin
-    with todo as materialized (
+    with _todo as materialized (
         select flat.productid as flat_key,
             flat.productname as base_key_1,
             case when tandem.is_blank(flat.version) then '1' else flat.version end as version_key_1,
@@ -561,9 +576,9 @@ begin
     base_found as materialized (
         select k.*, one.id
         from (
-            select distinct todo.base_key_1
-            from todo
-            order by todo.base_key_1
+            select distinct _todo.base_key_1
+            from _todo
+            order by _todo.base_key_1
         ) as k
         left join lateral (
             select one.baseproductid as id
@@ -594,11 +609,11 @@ begin
     version_found as materialized (
         select k.*, one.id
         from (
-            select distinct base.id as parent_id, todo.version_key_1
-            from todo
+            select distinct base.id as parent_id, _todo.version_key_1
+            from _todo
             join base_all as base
-                on base.base_key_1 = todo.base_key_1
-            order by parent_id, todo.version_key_1
+                on base.base_key_1 = _todo.base_key_1
+            order by parent_id, _todo.version_key_1
         ) as k
         left join lateral (
             select one.versionid as id
@@ -629,14 +644,14 @@ begin
     catalog_found as materialized (
         select k.*, one.id
         from (
-            select distinct version.id as parent_id, todo.catalog_key_1
-            from todo
+            select distinct version.id as parent_id, _todo.catalog_key_1
+            from _todo
             join base_all as base
-                on base.base_key_1 = todo.base_key_1
+                on base.base_key_1 = _todo.base_key_1
             join version_all as version
                 on version.parent_id = base.id
-                and version.version_key_1 = todo.version_key_1
-            order by parent_id, todo.catalog_key_1
+                and version.version_key_1 = _todo.version_key_1
+            order by parent_id, _todo.catalog_key_1
         ) as k
         left join lateral (
             select one.catalogid as id
@@ -667,17 +682,18 @@ begin
     assigned as (
         update public.tblproduct as flat
         set configid = tandem.new_id(), baseproductid = base.id, versionid = version.id, catalogid = catalog.id
-        from todo
+        from _todo
         join base_all as base
-                on base.base_key_1 = todo.base_key_1
+                on base.base_key_1 = _todo.base_key_1
         join version_all as version
                 on version.parent_id = base.id
-                and version.version_key_1 = todo.version_key_1
+                and version.version_key_1 = _todo.version_key_1
         join catalog_all as catalog
                 on catalog.parent_id = version.id
-                and catalog.catalog_key_1 = todo.catalog_key_1
-        where flat.productid = todo.flat_key
+                and catalog.catalog_key_1 = _todo.catalog_key_1
+        where flat.productid = _todo.flat_key
             and flat.productid >= p_from and flat.productid <= p_to
+            and flat.configid is null and flat.syncstatus = 'active'
         returning flat.*
     ),
 
@@ -697,15 +713,19 @@ begin
         select tandem.new_id(), flat.configid, v_now, flat.amount, flat.currency
         from assigned as flat
         where flat.amount is not null
+        returning priceid
     )
 
-    select (select pg_catalog.count(*) from assigned), (select pg_catalog.count(*) from leaves)
-    into rows_done, leaves_done;
+    select (select pg_catalog.count(*) from assigned),
+        (select pg_catalog.count(*) from assigned) - (select pg_catalog.count(*) from leaves)
+        + (select pg_catalog.count(flat.amount) from assigned as flat)
+        - (select pg_catalog.count(*) from price_rows)
+    into rows_done, rows_lost;
 end
 $_migrate_rows$;
 
 comment on function tandem_products._migrate_rows(bigint, bigint) is
-'Moves the flat rows of a range that have no ids yet; returns how many got them, how many leaves came.';
+'Moves the flat rows of a range that have no ids yet; returns how many got them, and how many rows of theirs a trigger suppressed.';
 
 -- procedures/sync/_move.sql
 -- A flat row got another natural key: its leaf goes to the parent of that name, found or created.
@@ -714,6 +734,7 @@ create or replace function tandem_products._move(p_key bigint) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_move$
+#variable_conflict use_variable
 declare
     r_flat record;
     r_place record;
@@ -763,6 +784,7 @@ create or replace function tandem_products._place(
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_place$
+#variable_conflict use_variable
 begin
     for v_try in 1 .. 100 loop
         select base.baseproductid into _place.base_id
@@ -778,7 +800,7 @@ begin
             where one.baseproductid = p_from[1]
         ), '{}') || pg_catalog.jsonb_build_object(
             'baseproductid', tandem.new_id(), 'name', p_base
-        ));
+        ), pg_catalog.current_setting('search_path'));
     end loop;
     for v_try in 1 .. 100 loop
         select version.versionid into _place.version_id
@@ -795,7 +817,7 @@ begin
             where one.versionid = p_from[2]
         ), '{}') || pg_catalog.jsonb_build_object(
             'versionid', tandem.new_id(), 'baseproductid', _place.base_id, 'version', p_version
-        ));
+        ), pg_catalog.current_setting('search_path'));
     end loop;
     for v_try in 1 .. 100 loop
         select catalog.catalogid into _place.catalog_id
@@ -812,7 +834,7 @@ begin
             where one.catalogid = p_from[3]
         ), '{}') || pg_catalog.jsonb_build_object(
             'catalogid', tandem.new_id(), 'versionid', _place.version_id, 'name', p_catalog
-        ));
+        ), pg_catalog.current_setting('search_path'));
     end loop;
 end
 $_place$;
@@ -830,6 +852,7 @@ create or replace function tandem_products._pull(
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_pull$
+#variable_conflict use_variable
 declare
     v_now timestamptz;
     r_flat record;
@@ -928,6 +951,7 @@ create or replace function tandem_products._pull_price(
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_pull_price$
+#variable_conflict use_variable
 declare
     v_now timestamptz;
     v_found boolean;
@@ -982,6 +1006,7 @@ create or replace function tandem_products._push(
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_push$
+#variable_conflict use_variable
 declare
     v_fault text;
     v_leaf uuid;
@@ -1056,9 +1081,9 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
             'public.tblconfig'::regclass,
             r_kept.leaf || pg_catalog.jsonb_build_object(
                 'configid', v_leaf, 'catalogid', r_place.catalog_id
-            )
+            ), pg_catalog.current_setting('search_path')
         );
-        perform tandem._put_back('public.tblconfigprice'::regclass, k.content)
+        perform tandem._put_back('public.tblconfigprice'::regclass, k.content, pg_catalog.current_setting('search_path'))
         from pg_catalog.jsonb_array_elements(r_kept.satellites -> 'price') as k (content);
         insert into tandem_products.due (satellite, leaf_id, effective)
         select 'price', v_leaf, s.effectivefrom
@@ -1140,6 +1165,7 @@ create or replace function tandem_products._push_price(p_leaf uuid) returns bool
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_push_price$
+#variable_conflict use_variable
 declare
     v_now timestamptz;
     r_flat record;
@@ -1180,7 +1206,10 @@ begin
         set amount = r_flat.amount, currency = r_flat.currency
         where s.priceid = r_row.row_id
         returning s.amount, s.currency into r_row;
-        if not found or not ((r_flat.amount) is not distinct from r_row.amount) or not ((r_flat.currency) is not distinct from r_row.currency) then
+        if not found then
+            perform tandem._suppressed('products', 'tblconfigprice', p_leaf::text);
+        end if;
+        if not ((r_flat.amount) is not distinct from r_row.amount) or not ((r_flat.currency) is not distinct from r_row.currency) then
             perform tandem_products._pull_price(p_leaf);
         end if;
         return true;
@@ -1194,8 +1223,11 @@ begin
         tandem.new_id(), p_leaf, v_now, r_flat.amount, r_flat.currency
     )
     returning s.amount, s.currency into r_row;
-    if not found or not ((r_flat.amount) is not distinct from r_row.amount) or not ((r_flat.currency) is not distinct from r_row.currency) then
-        -- a BEFORE trigger of the application stored something else, or nothing: the truth now
+    if not found then
+        perform tandem._suppressed('products', 'tblconfigprice', p_leaf::text);
+    end if;
+    if not ((r_flat.amount) is not distinct from r_row.amount) or not ((r_flat.currency) is not distinct from r_row.currency) then
+        -- a BEFORE trigger of the application stored something else: the truth now
         perform tandem_products._pull_price(p_leaf);
     end if;
     return true;
@@ -1211,6 +1243,7 @@ create or replace function tandem_products._refuse(p_fault text, p_key text) ret
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_refuse$
+#variable_conflict use_variable
 begin
     -- kept: the flat write succeeds, the row is marked as rejected and noted in tandem.rejected_row
     null;
@@ -1230,6 +1263,7 @@ returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_rename_unmigrated$
+#variable_conflict use_variable
 declare
     v_chain uuid[];
     v_seen uuid[];
@@ -1366,6 +1400,7 @@ set enable_mergejoin = off
 set enable_material = off
 set enable_bitmapscan = off
 as $_repair_batch$
+#variable_conflict use_variable
 declare
     v_stage text;
     v_done text;
@@ -1517,6 +1552,7 @@ create or replace function tandem_products._settle(p_leaf uuid) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_settle$
+#variable_conflict use_variable
 begin
     perform tandem_products._pull_price(p_leaf);
     if tandem_products._differs(p_leaf) then
@@ -1542,6 +1578,7 @@ create or replace function tandem_products._settle_price(
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_settle_price$
+#variable_conflict use_variable
 declare
     r_row record;
 begin
@@ -1575,6 +1612,7 @@ create or replace function tandem_products._differs_price(p_leaf uuid) returns b
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_differs_price$
+#variable_conflict use_variable
 declare
     v_now timestamptz := pg_catalog.clock_timestamp();
 begin
@@ -1612,6 +1650,7 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $add_catalog$
+#variable_conflict use_variable
 begin
     if tandem.is_blank(p_base::text) then
         raise exception 'p_base is missing'
@@ -1647,6 +1686,7 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $add_configuration$
+#variable_conflict use_variable
 declare
     v_leaf uuid;
     v_count bigint := 0;
@@ -1718,6 +1758,7 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $update_config$
+#variable_conflict use_variable
 begin
     update public.tblconfig as config
     set name = coalesce(p_name, config.name),
@@ -1745,6 +1786,7 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $update_config_status$
+#variable_conflict use_variable
 begin
     update public.tblconfig as config
     set status = p_status
@@ -1772,6 +1814,7 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $add_price_of_config$
+#variable_conflict use_variable
 declare
     v_id uuid;
 begin
@@ -1811,6 +1854,7 @@ comment on function tandem_products.add_price_of_config is
 -- still vanish (ON CONFLICT DO NOTHING). What the client sent in the sync columns is ignored.
 create or replace function tandem_products.assign() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $assign$
+#variable_conflict use_variable
 declare
     v_fault text := tandem_products._fault(
 new.productname, new.version, new.catalogname, new.configname, new.sku, new.configdata, new.status, new.amount, new.currency
@@ -1871,6 +1915,7 @@ comment on function tandem_products.assign() is
 -- AFTER DELETE on the flat table: the configuration goes, and is kept as jsonb first.
 create or replace function tandem_products.flat_delete() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $flat_delete$
+#variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.f2h_calls');
@@ -1897,6 +1942,7 @@ comment on function tandem_products.flat_delete() is
 -- changed or deleted it since. All parents there and unchanged: one statement; else the slow way.
 create or replace function tandem_products.flat_insert() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $flat_insert$
+#variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.f2h_calls');
@@ -1910,7 +1956,10 @@ begin
     select kept.leaf_id into v_kept
     from tandem_products.kept as kept
     where kept.flat_key = new.productid::text
-        and kept.leaf_id <> new.configid
+        and not exists (
+            select from tandem_products.kept as own
+            where own.leaf_id = new.configid
+        )
         and not exists (
             select from public.tblproduct as flat
             where flat.configid = kept.leaf_id
@@ -1973,6 +2022,7 @@ comment on function tandem_products.flat_insert() is
 -- TRUNCATE of the flat table = DELETE of all its rows.
 create or replace function tandem_products.flat_truncate() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $flat_truncate$
+#variable_conflict use_variable
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     r_flat record;
@@ -2012,6 +2062,7 @@ comment on function tandem_products.flat_truncate() is
 -- where the other side differs, and with the value that the row has now.
 create or replace function tandem_products.flat_update() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $flat_update$
+#variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.f2h_calls');
@@ -2125,6 +2176,7 @@ comment on function tandem_products.flat_update() is
 -- ignored, as an ORM may send back all columns of a row that it read long ago.
 create or replace function tandem_products.guard() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $guard$
+#variable_conflict use_variable
 begin
     new.syncstatus := old.syncstatus;
     new.baseproductid := old.baseproductid;
@@ -2141,6 +2193,7 @@ comment on function tandem_products.guard() is
 -- triggers/sync/hierarchy_truncate.sql
 create or replace function tandem_products.hierarchy_truncate() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $hierarchy_truncate$
+#variable_conflict use_variable
 begin
     perform tandem._note_error('products', 42);
     raise exception '% cannot be truncated while it is kept in step', tg_table_name
@@ -2159,6 +2212,7 @@ comment on function tandem_products.hierarchy_truncate() is
 -- triggers/sync/inside.sql
 create or replace function tandem_products.inside() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $inside$
+#variable_conflict use_variable
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
 begin
@@ -2188,6 +2242,7 @@ for each row execute function tandem_products.inside();
 -- triggers/sync/leaf_delete.sql
 create or replace function tandem_products.leaf_delete() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $leaf_delete$
+#variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
@@ -2229,6 +2284,7 @@ comment on function tandem_products.leaf_delete() is
 -- AFTER INSERT on the leaf table: the flat row that old programs see, from the first moment on.
 create or replace function tandem_products.leaf_insert() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $leaf_insert$
+#variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
@@ -2250,6 +2306,7 @@ comment on function tandem_products.leaf_insert() is
 -- AFTER UPDATE on the leaf table: the changed columns, where the flat row differs.
 create or replace function tandem_products.leaf_update() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $leaf_update$
+#variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
@@ -2330,6 +2387,7 @@ comment on function tandem_products.leaf_update() is
 -- The log of sync operations; the trigger is disabled until tandem.set_sync(mapping, 'log', true).
 create or replace function tandem_products.log() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $log$
+#variable_conflict use_variable
 declare
     v_row jsonb := case when tg_op = 'DELETE' then pg_catalog.to_jsonb(old) else pg_catalog.to_jsonb(new) end;
 begin
@@ -2358,6 +2416,7 @@ comment on function tandem_products.log() is
 -- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
 create or replace function tandem_products.base_update() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $base_update$
+#variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
@@ -2415,6 +2474,7 @@ comment on function tandem_products.base_update() is
 -- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
 create or replace function tandem_products.version_update() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $version_update$
+#variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
@@ -2477,6 +2537,7 @@ comment on function tandem_products.version_update() is
 -- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
 create or replace function tandem_products.catalog_update() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $catalog_update$
+#variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
@@ -2539,6 +2600,7 @@ comment on function tandem_products.catalog_update() is
 -- AFTER INSERT, UPDATE, DELETE on tblconfigprice: whatever is in force now is what the flat row says.
 create or replace function tandem_products.price_change() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $price_change$
+#variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');

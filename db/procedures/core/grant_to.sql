@@ -13,6 +13,14 @@ begin
             detail = 'Nothing was granted.',
             hint = 'Create the role first; pgtandem creates none but its own four.';
     end if;
+    if pg_catalog.to_regrole(pg_catalog.quote_ident(p_role)) = (
+        select n.nspowner from pg_catalog.pg_namespace as n where n.nspname = 'tandem'
+    ) then
+        raise exception '% owns pgtandem and may do everything', pg_catalog.quote_ident(p_role)
+        using errcode = 'invalid_parameter_value',
+            detail = 'Nothing was granted.',
+            hint = 'Name the role that is to serve the level.';
+    end if;
     insert into tandem.granted_role (role_name, level) values (p_role, p_level)
     on conflict do nothing;
     perform tandem._apply_privileges();

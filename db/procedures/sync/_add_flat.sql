@@ -4,6 +4,7 @@ create or replace function {{ S | ident }}._add_flat(p_leaf uuid) returns text
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_add_flat$
+#variable_conflict use_variable
 declare
     v_now timestamptz;
 begin

@@ -4,6 +4,7 @@ create or replace function {{ S | ident }}._differs(p_leaf uuid) returns boolean
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_differs$
+#variable_conflict use_variable
 declare
     v_now timestamptz := pg_catalog.clock_timestamp();
 begin

@@ -3,6 +3,7 @@ create or replace function {{ S | ident }}._keep(p_leaf uuid, p_key text, p_reas
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_keep$
+#variable_conflict use_variable
 declare
     v_satellites jsonb := '{}';
     v_leaf jsonb;

@@ -4,6 +4,7 @@ create or replace function {{ S | ident }}._lock_chain(p_leaf uuid) returns bool
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_lock_chain$
+#variable_conflict use_variable
 declare
 {% for level in m.levels %}
     v_{{ level.name | trusted }} uuid;

@@ -23,6 +23,7 @@ set enable_mergejoin = off
 set enable_material = off
 set enable_bitmapscan = off
 as $_migrate_batch$
+#variable_conflict use_variable
 declare
     v_from {{ m.flat.key_type | sqltype }};
     v_to {{ m.flat.key_type | sqltype }};
@@ -58,16 +59,25 @@ begin
     order by {{ m.flat.key | column('flat') }} desc
     limit 1;
     end if;
-    select (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1], pg_catalog.count(*), pg_catalog.bool_or(b.is_odd)
-    into v_last, r_result.read_rows, v_odd
+    -- The bound first, then the locks: a key that changes while its row is waited for moves no bound.
+    select b.batch_key into v_last
     from (
-        select {{ m.flat.key | column('flat') }} as batch_key,
-            {{ m.leaf.sync | column('flat') }} is null and ({{ m.flat.status | column('flat') }} is distinct from 'active'
-                or {{ fault() | trusted }} is not null) as is_odd
+        select {{ m.flat.key | column('flat') }} as batch_key
         from {{ m.flat.table | relation(m.schema) }} as flat
         where {{ m.flat.key | column('flat') }} >= v_from and {{ m.flat.key | column('flat') }} <= v_to
         order by {{ m.flat.key | column('flat') }}
         limit p_rows
+    ) as b
+    order by b.batch_key desc
+    limit 1;
+    select pg_catalog.count(*), coalesce(pg_catalog.bool_or(b.is_odd), false)
+    into r_result.read_rows, v_odd
+    from (
+        select {{ m.leaf.sync | column('flat') }} is null and ({{ m.flat.status | column('flat') }} is distinct from 'active'
+                or {{ fault() | trusted }} is not null) as is_odd
+        from {{ m.flat.table | relation(m.schema) }} as flat
+        where {{ in_range() | trusted }}
+        order by {{ m.flat.key | column('flat') }}
         for no key update
     ) as b;
     if v_last is null then
@@ -178,7 +188,7 @@ begin
                 hint = 'Does a BEFORE trigger of your own suppress the UPDATE, or change a key '
                 'column of the hierarchy?';
         end if;
-        select w.rows_done, w.rows_done - w.leaves_done into v_done, v_lost
+        select w.rows_done, w.rows_lost into v_done, v_lost
         from {{ S | ident }}._migrate_rows(v_from, v_last) as w;
         v_written := v_written + v_done;
         if v_lost > 0 then

@@ -16,7 +16,7 @@ join {{ at(level, 'all') | trusted }} as {{ level.name | ident }}
                 on {% if parent %}{{ level.name | ident }}.parent_id = {{ parent.name | ident }}.id
                 and {% endif %}
 {% for pair in level.key_pairs %}
-{{ level.name | ident }}.{{ key(level, loop.index) | trusted }} = todo.{{ key(level, loop.index) | trusted }}{{ '
+{{ level.name | ident }}.{{ key(level, loop.index) | trusted }} = _todo.{{ key(level, loop.index) | trusted }}{{ '
                 and ' if not loop.last }}
 {%- endfor %}
 {%- endmacro %}
@@ -27,7 +27,7 @@ join {{ at(level, 'all') | trusted }} as {{ level.name | ident }}
 -- Tables are read by index (OFFSET 0: level by level), because plans are first made while they are
 -- empty and unanalysed; what the batch itself holds is joined by hash.
 create or replace function {{ S | ident }}._migrate_rows(
-    p_from {{ m.flat.key_type | sqltype }}, p_to {{ m.flat.key_type | sqltype }}, out rows_done bigint, out leaves_done bigint
+    p_from {{ m.flat.key_type | sqltype }}, p_to {{ m.flat.key_type | sqltype }}, out rows_done bigint, out rows_lost bigint
 )
 language plpgsql
 set search_path = {{ m.search_path | path }}
@@ -40,10 +40,11 @@ set enable_nestloop = off
 set jit = off
 set plan_cache_mode = force_generic_plan
 as $_migrate_rows$
+#variable_conflict use_variable
 declare
     v_now timestamptz := pg_catalog.clock_timestamp();
 begin
-    with todo as materialized (
+    with _todo as materialized (
         select {{ m.flat.key | column('flat') }} as flat_key
 {%- for level in m.levels %}{% for pair in level.key_pairs %},
             {{ pair | put('flat') }} as {{ key(level, loop.index) | trusted }}
@@ -59,12 +60,12 @@ begin
     {{ at(level, 'found') | trusted }} as materialized (
         select k.*, one.id
         from (
-            select distinct {% if parent %}{{ parent.name | ident }}.id as parent_id, {% endif %}{{ keys(level, 'todo') | trusted }}
-            from todo
+            select distinct {% if parent %}{{ parent.name | ident }}.id as parent_id, {% endif %}{{ keys(level, '_todo') | trusted }}
+            from _todo
 {% for other in m.levels[:loop.index0] %}
             {{ join_placed(other, m.levels[loop.index0 - 1] if other.parent else none) | trusted }}
 {% endfor %}
-            order by {% if parent %}parent_id, {% endif %}{{ keys(level, 'todo') | trusted }}
+            order by {% if parent %}parent_id, {% endif %}{{ keys(level, '_todo') | trusted }}
         ) as k
         left join lateral (
             select {{ level.id | column('one') }} as id
@@ -103,12 +104,13 @@ begin
         set {{ m.leaf.sync | ident }} = tandem.new_id()
 {%- for level in m.levels %}, {{ level.sync | ident }} = {{ level.name | ident }}.id{% endfor %}
 
-        from todo
+        from _todo
 {% for level in m.levels %}
         {{ join_placed(level, m.levels[loop.index0 - 1] if level.parent else none) | trusted }}
 {% endfor %}
-        where {{ m.flat.key | column('flat') }} = todo.flat_key
+        where {{ m.flat.key | column('flat') }} = _todo.flat_key
             and {{ m.flat.key | column('flat') }} >= p_from and {{ m.flat.key | column('flat') }} <= p_to
+            and {{ m.leaf.sync | column('flat') }} is null and {{ m.flat.status | column('flat') }} = 'active'
         returning flat.*
     ),
 
@@ -140,13 +142,21 @@ begin
 
         from assigned as flat
         where {{ satellite.lead_pair.flat | column('flat') }} is not null
+        returning {{ satellite.id | ident }}
     ){% endfor %}
 
 
-    select (select pg_catalog.count(*) from assigned), (select pg_catalog.count(*) from leaves)
-    into rows_done, leaves_done;
+    select (select pg_catalog.count(*) from assigned),
+        (select pg_catalog.count(*) from assigned) - (select pg_catalog.count(*) from leaves)
+{%- for satellite in m.satellites %}
+
+        + (select pg_catalog.count({{ satellite.lead_pair.flat | column('flat') }}) from assigned as flat)
+        - (select pg_catalog.count(*) from {{ (satellite.name ~ '_rows') | ident }})
+{%- endfor %}
+
+    into rows_done, rows_lost;
 end
 $_migrate_rows$;
 
 comment on function {{ S | ident }}._migrate_rows({{ m.flat.key_type | sqltype }}, {{ m.flat.key_type | sqltype }}) is
-'Moves the flat rows of a range that have no ids yet; returns how many got them, how many leaves came.';
+'Moves the flat rows of a range that have no ids yet; returns how many got them, and how many rows of theirs a trigger suppressed.';

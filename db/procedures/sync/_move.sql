@@ -4,6 +4,7 @@ create or replace function {{ S | ident }}._move(p_key {{ m.flat.key_type | sqlt
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_move$
+#variable_conflict use_variable
 declare
     r_flat record;
     r_place record;

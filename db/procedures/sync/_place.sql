@@ -15,6 +15,7 @@ create or replace function {{ S | ident }}._place(
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_place$
+#variable_conflict use_variable
 begin
 {% for level in m.levels %}
 {% set above = m.levels[loop.index0 - 1] %}

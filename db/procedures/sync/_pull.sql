@@ -8,6 +8,7 @@ create or replace function {{ S | ident }}._pull(
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_pull$
+#variable_conflict use_variable
 declare
     v_now timestamptz;
     r_flat record;

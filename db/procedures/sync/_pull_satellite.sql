@@ -9,6 +9,7 @@ create or replace function {{ S | ident }}.{{ name | ident }}(
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as ${{ name | trusted }}$
+#variable_conflict use_variable
 declare
     v_now timestamptz;
     v_found boolean;

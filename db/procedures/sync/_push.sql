@@ -7,6 +7,7 @@ create or replace function {{ S | ident }}._push(
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_push$
+#variable_conflict use_variable
 declare
     v_fault text;
     v_leaf uuid;

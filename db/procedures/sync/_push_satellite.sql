@@ -6,6 +6,7 @@ create or replace function {{ S | ident }}.{{ name | ident }}(p_leaf uuid) retur
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as ${{ name | trusted }}$
+#variable_conflict use_variable
 declare
     v_now timestamptz;
     r_flat record;
@@ -55,7 +56,10 @@ begin
 
         where {{ satellite.id | column('s') }} = r_row.row_id
         returning {% for pair in satellite.pairs %}{{ pair.hier | column('s') }}{{ ', ' if not loop.last }}{% endfor %} into r_row;
-        if not found or {% for pair in satellite.pairs %}{{ pair | differs('r_flat', 'r_row') }}{{ ' or ' if not loop.last }}{% endfor %} then
+        if not found then
+            perform tandem._suppressed({{ m.name | literal }}, {{ satellite.table | literal }}, p_leaf::text);
+        end if;
+        if {% for pair in satellite.pairs %}{{ pair | differs('r_flat', 'r_row') }}{{ ' or ' if not loop.last }}{% endfor %} then
             perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);
         end if;
         return true;
@@ -75,8 +79,11 @@ begin
 
     )
     returning {% for pair in satellite.pairs %}{{ pair.hier | column('s') }}{{ ', ' if not loop.last }}{% endfor %} into r_row;
-    if not found or {% for pair in satellite.pairs %}{{ pair | differs('r_flat', 'r_row') }}{{ ' or ' if not loop.last }}{% endfor %} then
-        -- a BEFORE trigger of the application stored something else, or nothing: the truth now
+    if not found then
+        perform tandem._suppressed({{ m.name | literal }}, {{ satellite.table | literal }}, p_leaf::text);
+    end if;
+    if {% for pair in satellite.pairs %}{{ pair | differs('r_flat', 'r_row') }}{{ ' or ' if not loop.last }}{% endfor %} then
+        -- a BEFORE trigger of the application stored something else: the truth now
         perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);
     end if;
     return true;

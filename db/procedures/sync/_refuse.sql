@@ -3,6 +3,7 @@ create or replace function {{ S | ident }}._refuse(p_fault text, p_key text) ret
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_refuse$
+#variable_conflict use_variable
 begin
 {% if m.reject == 'raise' %}
     perform tandem._note_error({{ m.name | literal }}, 30);

@@ -7,6 +7,7 @@ returns void
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_rename_unmigrated$
+#variable_conflict use_variable
 declare
     v_chain uuid[];
     v_seen uuid[];

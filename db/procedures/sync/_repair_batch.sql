@@ -9,6 +9,7 @@ set enable_mergejoin = off
 set enable_material = off
 set enable_bitmapscan = off
 as $_repair_batch$
+#variable_conflict use_variable
 declare
     v_stage text;
     v_done text;

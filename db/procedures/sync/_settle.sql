@@ -4,6 +4,7 @@ create or replace function {{ S | ident }}._settle(p_leaf uuid) returns void
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_settle$
+#variable_conflict use_variable
 begin
 {% for satellite in m.satellites %}
     perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);

@@ -8,6 +8,7 @@ create or replace function {{ S | ident }}._settle_{{ satellite.name | trusted }
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_settle_{{ satellite.name | trusted }}$
+#variable_conflict use_variable
 declare
     r_row record;
 begin
@@ -44,6 +45,7 @@ create or replace function {{ S | ident }}._differs_{{ satellite.name | trusted 
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_differs_{{ satellite.name | trusted }}$
+#variable_conflict use_variable
 declare
     v_now timestamptz := pg_catalog.clock_timestamp();
 begin

@@ -18,6 +18,7 @@ language plpgsql
 security definer
 set search_path = {{ m.search_path | path }}
 as {{ name | tag }}
+#variable_conflict use_variable
 begin
 {% for level in m.levels %}
 {% for pair, parameter in level.key_params %}
@@ -60,6 +61,7 @@ language plpgsql
 security definer
 set search_path = {{ m.search_path | path }}
 as {{ name | tag }}
+#variable_conflict use_variable
 declare
     v_leaf uuid;
     v_count bigint := 0;
@@ -133,6 +135,7 @@ language plpgsql
 security definer
 set search_path = {{ m.search_path | path }}
 as {{ name | tag }}
+#variable_conflict use_variable
 begin
     update {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     set {% for column_name, type in m.leaf.types %}{{ column_name | ident }} = coalesce({{ column_name | param }}, {{ column_name | column(m.leaf.name) }}){{ ',
@@ -158,6 +161,7 @@ language plpgsql
 security definer
 set search_path = {{ m.search_path | path }}
 as {{ name | tag }}
+#variable_conflict use_variable
 begin
     update {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     set {{ m.status_column | ident }} = p_status
@@ -186,6 +190,7 @@ language plpgsql
 security definer
 set search_path = {{ m.search_path | path }}
 as {{ name | tag }}
+#variable_conflict use_variable
 declare
     v_id uuid;
 begin

@@ -8,6 +8,7 @@ execute function {{ S | ident }}.assign()
 -- still vanish (ON CONFLICT DO NOTHING). What the client sent in the sync columns is ignored.
 create or replace function {{ S | ident }}.assign() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $assign$
+#variable_conflict use_variable
 declare
     v_fault text := {{ S | ident }}._fault(
         {% for pair in m.pairs %}{{ pair.flat | column('new') }}{{ ', ' if not loop.last }}{% endfor %}

@@ -8,6 +8,7 @@ execute function {{ S | ident }}.flat_delete()
 -- AFTER DELETE on the flat table: the configuration goes, and is kept as jsonb first.
 create or replace function {{ S | ident }}.flat_delete() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $flat_delete$
+#variable_conflict use_variable
 declare
     {{ enter('f2h') }}
 begin

@@ -9,6 +9,7 @@ execute function {{ S | ident }}.flat_insert()
 -- changed or deleted it since. All parents there and unchanged: one statement; else the slow way.
 create or replace function {{ S | ident }}.flat_insert() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $flat_insert$
+#variable_conflict use_variable
 declare
     {{ enter('f2h') }}
     v_kept uuid;
@@ -19,7 +20,10 @@ begin
     select kept.leaf_id into v_kept
     from {{ S | ident }}.kept as kept
     where kept.flat_key = {{ m.flat.key | column('new') }}::text
-        and kept.leaf_id <> {{ m.leaf.sync | column('new') }}
+        and not exists (
+            select from {{ S | ident }}.kept as own
+            where own.leaf_id = {{ m.leaf.sync | column('new') }}
+        )
         and not exists (
             select from {{ m.flat.table | relation(m.schema) }} as flat
             where {{ m.leaf.sync | column('flat') }} = kept.leaf_id

@@ -5,6 +5,7 @@ for each statement execute function {{ S | ident }}.flat_truncate()
 -- TRUNCATE of the flat table = DELETE of all its rows.
 create or replace function {{ S | ident }}.flat_truncate() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $flat_truncate$
+#variable_conflict use_variable
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     r_flat record;

@@ -9,6 +9,7 @@ execute function {{ S | ident }}.flat_update()
 -- where the other side differs, and with the value that the row has now.
 create or replace function {{ S | ident }}.flat_update() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $flat_update$
+#variable_conflict use_variable
 declare
     {{ enter('f2h') }}
     v_pull boolean := false;

@@ -8,6 +8,7 @@ execute function {{ S | ident }}.guard()
 -- ignored, as an ORM may send back all columns of a row that it read long ago.
 create or replace function {{ S | ident }}.guard() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $guard$
+#variable_conflict use_variable
 begin
     {{ m.flat.status | column('new') }} := {{ m.flat.status | column('old') }};
 {% for level in m.chain %}

@@ -4,6 +4,7 @@ for each statement execute function {{ S | ident }}.hierarchy_truncate()
 {%- endmacro %}
 create or replace function {{ S | ident }}.hierarchy_truncate() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $hierarchy_truncate$
+#variable_conflict use_variable
 begin
     perform tandem._note_error({{ m.name | literal }}, 42);
     raise exception '% cannot be truncated while it is kept in step', tg_table_name

@@ -1,5 +1,6 @@
 create or replace function {{ S | ident }}.inside() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $inside$
+#variable_conflict use_variable
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
 begin

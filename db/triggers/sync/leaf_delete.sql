@@ -7,6 +7,7 @@ execute function {{ S | ident }}.leaf_delete()
 {%- endmacro %}
 create or replace function {{ S | ident }}.leaf_delete() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $leaf_delete$
+#variable_conflict use_variable
 declare
     {{ enter('h2f') }}
     v_key text;

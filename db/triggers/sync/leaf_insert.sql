@@ -8,6 +8,7 @@ execute function {{ S | ident }}.leaf_insert()
 -- AFTER INSERT on the leaf table: the flat row that old programs see, from the first moment on.
 create or replace function {{ S | ident }}.leaf_insert() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $leaf_insert$
+#variable_conflict use_variable
 declare
     {{ enter('h2f') }}
 begin

@@ -8,6 +8,7 @@ execute function {{ S | ident }}.leaf_update()
 -- AFTER UPDATE on the leaf table: the changed columns, where the flat row differs.
 create or replace function {{ S | ident }}.leaf_update() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $leaf_update$
+#variable_conflict use_variable
 declare
     {{ enter('h2f') }}
     v_found boolean;

@@ -5,6 +5,7 @@ for each row execute function {{ S | ident }}.log()
 -- The log of sync operations; the trigger is disabled until tandem.set_sync(mapping, 'log', true).
 create or replace function {{ S | ident }}.log() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $log$
+#variable_conflict use_variable
 declare
     v_row jsonb := case when tg_op = 'DELETE' then pg_catalog.to_jsonb(old) else pg_catalog.to_jsonb(new) end;
 begin

@@ -12,6 +12,7 @@ execute function {{ S | ident }}.{{ (level.name ~ '_update') | ident }}()
 -- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
 create or replace function {{ S | ident }}.{{ name | ident }}() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as ${{ name | trusted }}$
+#variable_conflict use_variable
 declare
     {{ enter('h2f') }}
     v_own boolean;

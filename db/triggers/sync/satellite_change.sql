@@ -20,6 +20,7 @@ execute function {{ S | ident }}.{{ (satellite.name ~ '_change') | ident }}()
 -- AFTER INSERT, UPDATE, DELETE on {{ satellite.table | ident }}: whatever is in force now is what the flat row says.
 create or replace function {{ S | ident }}.{{ name | ident }}() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as ${{ name | trusted }}$
+#variable_conflict use_variable
 declare
     {{ enter('h2f') }}
     v_old uuid;
