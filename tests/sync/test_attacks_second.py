@@ -343,3 +343,18 @@ def test_two_collations_are_a_blocker_before_anything_is_made(bare_db: Database)
 def test_the_owner_as_operator(db: Database) -> None:
     owner = synced(db)
     assert sqlstate(owner, "select tandem.grant_to('shop_owner', 'operator')") in (None, "22023")
+
+
+def test_a_second_rollback_keeps_what_the_first_noted(db: Database) -> None:
+    """First without the columns, then, with no row migrated again, the hierarchy goes."""
+    owner = synced(db)
+    owner.execute("update tblconfig set notes = 'here'")
+    owner.execute("update tblproduct set amount = amount + 1")
+    before = owner.execute("select configid, notes from tblconfig").fetchall()
+    owner.execute("call tandem.rollback('products', p_drop_columns => true)")
+    owner.execute("call tandem.prepare('products')")
+    owner.execute("call tandem.rollback('products', p_hierarchy => 'remove')")
+    migrate(owner)
+    assert owner.execute("select configid, notes from tblconfig").fetchall() == before
+    assert one(owner, "select count(*) from tblconfigprice") == 2
+    assert one(owner, "select tandem.drift_count('products')") == 0

@@ -8,6 +8,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_material = off
 set enable_bitmapscan = off
+set jit = off
 as $_keep_levels$
 declare
     v_schema text := 'tandem_' || p_mapping;
@@ -18,10 +19,19 @@ begin
     for r_level in select * from tandem._levels(p_mapping) as l order by l.ordinal desc
     loop
         if r_level.is_leaf then
-            -- those that have no flat row are kept under their own id
+            -- those that have no flat row are kept under their own id, or as an earlier rollback
+            -- noted them
             execute pg_catalog.format(
-                'select pg_catalog.count(%1$I._keep(k.leaf_id, ''leaf '' || k.leaf_id, ''deleted''))
-                from (select one.%2$I as leaf_id from %3$s as one limit $1) as k',
+                'select pg_catalog.count(%1$I._keep(
+                    n.leaf_id, coalesce(n.flat_key, ''leaf '' || n.leaf_id),
+                    coalesce(n.reason, ''deleted'')
+                ))
+                from (
+                    select one.%2$I as leaf_id, kept.flat_key, kept.reason
+                    from %3$s as one
+                    left join %1$I.kept as kept on kept.leaf_id = one.%2$I
+                    limit $1
+                ) as n',
                 v_schema, r_level.id, r_level.relation
             ) into v_count using p_rows;
         else

@@ -22,6 +22,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_material = off
 set enable_bitmapscan = off
+set jit = off
 as $_migrate_batch$
 #variable_conflict use_variable
 declare

@@ -8,6 +8,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_material = off
 set enable_bitmapscan = off
+set jit = off
 as $_repair_batch$
 #variable_conflict use_variable
 declare

@@ -9,6 +9,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_material = off
 set enable_bitmapscan = off
+set jit = off
 as $_rollback_rows$
 declare
     v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;
