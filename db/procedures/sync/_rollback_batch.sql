@@ -1,4 +1,5 @@
--- One batch of a rollback: begin, off (the triggers, table by table), rows, levels, columns.
+-- One batch of a rollback: begin, note (which row belongs to which leaf, while the sync still runs), off
+-- (the triggers, table by table), rows and levels (where the hierarchy is removed), columns.
 create or replace function tandem._rollback_batch(p_mapping text, p_run bigint, p_rows integer)
 returns tandem.step_result
 language plpgsql
@@ -9,18 +10,23 @@ declare
     v_stage text;
     v_relation text;
     v_direction text;
-    v_key text;
+    v_remove boolean;
     r_run tandem.run;
     r_result tandem.step_result;
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
     v_stage := coalesce(r_run.cursor ->> 'stage', 'begin');
+    v_remove := r_run.params ->> 'hierarchy' = 'remove';
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     if v_stage = 'begin' then
+        -- where the hierarchy is removed each row is read twice
         execute pg_catalog.format(
-            'select pg_catalog.count(*) from %s as flat', v_definition ->> 'flat'
-        ) into r_result.total_rows;
-        r_result.cursor := '{"stage": "off"}';
+            'select pg_catalog.count(*) * $1 from %s as flat', v_definition ->> 'flat'
+        ) into r_result.total_rows using case when v_remove then 2 else 1 end;
+        r_result.cursor := tandem._rollback_stage(p_mapping, 'note');
+        r_result.message := 'noting which row belongs to which leaf';
+    elsif v_stage in ('note', 'rows') then
+        return tandem._rollback_rows(p_mapping, p_run, p_rows);
     elsif v_stage = 'off' then
         select s.relation, s.direction into v_relation, v_direction
         from tandem._switches(p_mapping) as s
@@ -30,23 +36,29 @@ begin
         if found then
             perform tandem._switch(p_mapping, v_relation, v_direction, false);
             r_result.message := pg_catalog.format('%s off for %s', v_direction, v_relation);
+            if v_direction = 'flat_to_hierarchy' then
+                -- nobody writes the table now: what changed since its note was made
+                perform tandem._note_links(p_mapping);
+                r_result.cursor := r_run.cursor || '{"noted": true}';
+            end if;
+        elsif not r_run.cursor ? 'noted' then
+            -- it was off before
+            perform tandem._note_links(p_mapping);
+            r_result.cursor := r_run.cursor || '{"noted": true}';
         else
-            execute pg_catalog.format(
-                'select flat.%1$I::text from %2$s as flat order by flat.%1$I limit 1',
-                v_definition ->> 'key', v_definition ->> 'flat'
-            ) into v_key;
-            r_result.cursor := pg_catalog.jsonb_build_object('stage', 'rows', 'from', v_key);
-            r_result.message := 'noting which row belongs to which leaf';
+            r_result.cursor := case when v_remove then tandem._rollback_stage(p_mapping, 'rows')
+                else '{"stage": "columns"}' end;
         end if;
-    elsif v_stage = 'rows' then
-        return tandem._rollback_rows(p_mapping, p_run, p_rows);
     elsif v_stage = 'levels' then
-        if r_run.params ->> 'hierarchy' is distinct from 'remove'
-            or tandem._keep_levels(p_mapping, p_rows) = 0 then
+        if tandem._keep_levels(p_mapping, p_rows) = 0 then
             r_result.cursor := '{"stage": "columns"}';
         end if;
     else
         if (r_run.params ->> 'drop_columns')::boolean then
+            execute pg_catalog.format(
+                'lock table %s in access exclusive mode', v_definition ->> 'flat'
+            );
+            perform tandem._note_links(p_mapping);
             perform tandem._drop_requirements(p_mapping);
         end if;
         if (tandem._mapping_of(p_mapping)).phase <> 'prepared' then

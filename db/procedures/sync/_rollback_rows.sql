@@ -1,5 +1,5 @@
--- Notes in kept which flat row belongs to which leaf; where the hierarchy is to be removed, the
--- leaves go. Index plans are held to, because plans may be made before anything was analysed.
+-- Stage note: notes in kept which flat row belongs to which leaf. Stage rows: the hierarchy is to be
+-- removed, so the leaves go, and are kept. Index plans are held to, because plans may be made before anything was analysed.
 create or replace function tandem._rollback_rows(p_mapping text, p_run bigint, p_rows integer)
 returns tandem.step_result
 language plpgsql
@@ -21,13 +21,19 @@ declare
         select pg_catalog.format('flat.%I', l.sync) from tandem._levels(p_mapping) as l
         where l.is_leaf
     );
+    v_stage text;
+    v_remove boolean;
     v_last text;
     v_next text;
+    v_done bigint;
     r_run tandem.run;
     r_result tandem.step_result;
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
-    r_result := row(false, '{"stage": "levels"}', 0, 0, 0, 0, null, null);
+    v_stage := r_run.cursor ->> 'stage';
+    v_remove := r_run.params ->> 'hierarchy' = 'remove';
+    r_result := row(false, case v_stage when 'note' then '{"stage": "off"}'::jsonb
+        else '{"stage": "levels"}' end, 0, 0, 0, 0, null, null);
     perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
     execute pg_catalog.format(
         'select
@@ -40,32 +46,37 @@ begin
         ) as b',
         v_key, v_flat, v_type
     ) into v_last, r_result.read_rows using r_run.cursor ->> 'from', p_rows;
-    execute pg_catalog.format(
-        'insert into %1$I.kept (flat_key, leaf_id, reason)
-        select %2$s::text, %3$s, ''rollback''
-        from %4$s as flat
-        where %2$s >= $1::%5$s and %2$s <= $2::%5$s and %3$s is not null
-        on conflict (leaf_id) do update
-        set flat_key = excluded.flat_key, leaf = null, satellites = ''{}'',
-            reason = excluded.reason, kept_at = excluded.kept_at',
-        v_schema, v_key, v_link, v_flat, v_type
-    ) using r_run.cursor ->> 'from', v_last;
-    get diagnostics r_result.written_rows = row_count;
-    r_result.unchanged_rows := r_result.read_rows - r_result.written_rows;
-    if r_run.params ->> 'hierarchy' = 'remove' then
+    if v_stage = 'note' then
+        -- content that an earlier rollback kept stays
         execute pg_catalog.format(
-            'select pg_catalog.count(%1$I._keep(%3$s, %2$s::text, ''rollback''))
+            'insert into %1$I.kept (flat_key, leaf_id, reason)
+            select %2$s::text, %3$s, ''rollback''
+            from %4$s as flat
+            where %2$s >= $1::%5$s and %2$s <= $2::%5$s and %3$s is not null
+            on conflict (leaf_id) do update
+            set flat_key = excluded.flat_key, reason = excluded.reason,
+                kept_at = excluded.kept_at',
+            v_schema, v_key, v_link, v_flat, v_type
+        ) using r_run.cursor ->> 'from', v_last;
+        get diagnostics v_done = row_count;
+    else
+        execute pg_catalog.format(
+            'select pg_catalog.count(*) filter (
+                where %1$I._keep(%3$s, %2$s::text, ''rollback'')
+            )
             from %4$s as flat
             where %2$s >= $1::%5$s and %2$s <= $2::%5$s and %3$s is not null',
             v_schema, v_key, v_link, v_flat, v_type
-        ) using r_run.cursor ->> 'from', v_last;
+        ) into v_done using r_run.cursor ->> 'from', v_last;
     end if;
+    r_result.written_rows := case when v_remove and v_stage = 'note' then 0 else v_done end;
+    r_result.unchanged_rows := r_result.read_rows - r_result.written_rows;
     execute pg_catalog.format(
         'select %1$s::text from %2$s as flat where %1$s > $1::%3$s order by %1$s limit 1',
         v_key, v_flat, v_type
     ) into v_next using v_last;
     if v_next is not null then
-        r_result.cursor := pg_catalog.jsonb_build_object('stage', 'rows', 'from', v_next);
+        r_result.cursor := pg_catalog.jsonb_build_object('stage', v_stage, 'from', v_next);
     end if;
     return r_result;
 end
