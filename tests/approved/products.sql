@@ -273,11 +273,7 @@ begin
             return false;
         end if;
         if v_base is null or v_version is null or v_catalog is null then
-            perform tandem._note_error('products', 41);
-            raise exception 'a row of tblconfig has no complete chain of parents'
-            using errcode = 'TD041',
-                detail = pg_catalog.format('Row %s.', p_leaf),
-                hint = 'Give it a parent at each level; old programs read their values in one row.';
+            perform tandem._no_chain('products', 'tblconfig', p_leaf);
         end if;
         perform from public.tblbaseproduct as base
         where base.baseproductid = v_base
@@ -333,6 +329,7 @@ declare
     v_next bigint;
     v_key bigint;
     v_odd boolean;
+    v_slow boolean := tandem._makes_children('products');
     v_left bigint;
     v_written bigint := 0;
     v_rejected bigint := 0;
@@ -442,19 +439,20 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
             perform tandem._resolve('products', v_key::text, 'migrated');
         end loop;
     end if;
-    if p_failure is null and exists (select from tandem_products.kept) then
+    if p_failure is null and (v_slow or exists (select from tandem_products.kept)) then
         -- Linked already: the note has done its work; a difference is found below.
         delete from tandem_products.kept as kept
         using public.tblproduct as flat
         where flat.productid >= v_from and flat.productid <= v_last and kept.leaf is null
             and flat.configid = kept.leaf_id;
-        -- What was kept at a DELETE or a rollback is brought back row by row.
+        -- What was kept at a DELETE or a rollback is brought back row by row. And a trigger that makes children
+        -- must have made them before ours are: all rows one by one.
         for v_key in
             select flat.productid
             from public.tblproduct as flat
-            join tandem_products.kept as kept on kept.flat_key = flat.productid::text
-            where flat.productid >= v_from and flat.productid <= v_last and flat.syncstatus = 'active'
-                and flat.configid is null
+            left join tandem_products.kept as kept on kept.flat_key = flat.productid::text
+            where flat.productid >= v_from and flat.productid <= v_last
+            and flat.configid is null and flat.syncstatus = 'active' and (v_slow or kept.flat_key is not null)
             union
             select flat.productid
             from public.tblproduct as flat
@@ -1922,7 +1920,7 @@ declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.f2h_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
 begin
     if old.syncstatus is distinct from 'active' then
         perform tandem._resolve('products', old.productid::text, 'deleted');
@@ -1949,7 +1947,7 @@ declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.f2h_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
     v_kept uuid;
     r_leaf record;
 begin
@@ -2029,17 +2027,9 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     r_flat record;
 begin
-    if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-        perform tandem._note_error('products', 43);
-        raise exception 'tblproduct can be truncated in READ COMMITTED only'
-        using errcode = 'TD043',
-            detail = 'TRUNCATE takes rows that this transaction''s snapshot does not see; their '
-            'other side would stay.',
-            hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this change.';
-    end if;
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
+    perform tandem._in_read_committed('products', 'tblproduct can be truncated',
+        'TRUNCATE takes rows that this transaction''s snapshot does not see; their other side would stay.');
+    perform pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
     -- Row by row, because each row's complement is kept by the one routine that knows how.
     for r_flat in
         select flat.productid::text as flat_key, flat.configid as leaf_id
@@ -2069,7 +2059,7 @@ declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.f2h_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
     v_pull boolean := false;
     v_changed_1 boolean := old.configname is distinct from new.configname;  -- configname
     v_changed_2 boolean := old.sku is distinct from new.sku;  -- sku
@@ -2218,9 +2208,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $insi
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
 begin
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
+    perform pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
     new.result := case new.verb
         when 'migrate' then tandem_products._migrate_batch(new.run_id, new.batch_rows, new.failure)
         when 'restore' then tandem._restore_batch('products', new.run_id, new.batch_rows)
@@ -2249,7 +2237,7 @@ declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
     v_key text;
     v_status text;
 begin
@@ -2291,7 +2279,7 @@ declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
 begin
 
     perform tandem_products._add_flat(new.configid);
@@ -2313,7 +2301,7 @@ declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
     v_found boolean;
     v_changed_1 boolean := old.name is distinct from new.name;  -- name
     v_changed_2 boolean := old.sku is distinct from new.sku;  -- sku
@@ -2423,7 +2411,7 @@ declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
     v_own boolean;
     v_key bigint;
 begin
@@ -2434,7 +2422,8 @@ begin
         return null;
     end if;
     v_own := tandem._has_own_triggers('products');
-    perform tandem._rename_in_read_committed('products', 'tblbaseproduct', old.baseproductid);
+    perform tandem._in_read_committed('products', 'a row of tblbaseproduct can be renamed or moved',
+        'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
     if tandem.is_blank(new.name) then
         perform tandem._unfit('products', 'tblbaseproduct', 'tblproduct', new.baseproductid,
             'productname', 'text', 'name is missing');
@@ -2481,7 +2470,7 @@ declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
     v_own boolean;
     v_key bigint;
 begin
@@ -2493,7 +2482,8 @@ begin
         return null;
     end if;
     v_own := tandem._has_own_triggers('products');
-    perform tandem._rename_in_read_committed('products', 'tblproductversion', old.versionid);
+    perform tandem._in_read_committed('products', 'a row of tblproductversion can be renamed or moved',
+        'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
 
     if old.versionid is distinct from new.versionid then
         update public.tblproduct as flat
@@ -2544,7 +2534,7 @@ declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
     v_own boolean;
     v_key bigint;
 begin
@@ -2556,7 +2546,8 @@ begin
         return null;
     end if;
     v_own := tandem._has_own_triggers('products');
-    perform tandem._rename_in_read_committed('products', 'tblcatalog', old.catalogid);
+    perform tandem._in_read_committed('products', 'a row of tblcatalog can be renamed or moved',
+        'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
 
     if old.catalogid is distinct from new.catalogid then
         update public.tblproduct as flat
@@ -2607,7 +2598,7 @@ declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text, true);
+    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
     v_old uuid;
     v_new uuid;
     v_row uuid;

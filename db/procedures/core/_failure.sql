@@ -6,9 +6,14 @@ as $_failure$
         'sqlstate', p_sqlstate,
         'message', p_message,
         -- serialization failure, deadlock, lock timeout: the same batch may work in a moment
-        'retry', p_sqlstate in ('40001', '40P01', '55P03')
+        'retry', p_sqlstate in ('40001', '40P01', '55P03'),
+        -- a right, name or function that is missing, a full disk, a damaged file: no row's fault,
+        -- and every row would meet it
+        'row', pg_catalog.left(p_sqlstate, 2)
+        <> all (array['08', '25', '28', '42', '53', '57', '58', 'F0', 'XX'])
     )
 $_failure$;
 
 comment on function tandem._failure(text, text) is
-'An error as the loop hands it on: SQLSTATE, message, and whether the batch is worth another try.';
+'An error as the loop hands it on: SQLSTATE, message, whether the batch is worth another try '
+'(retry), and whether it can be the fault of single rows (row).';

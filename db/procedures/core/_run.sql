@@ -59,7 +59,7 @@ begin
     select * into r_run from tandem._run_begin(p_kind, p_mapping, p_params) as b;
     v_rows := coalesce(v_fixed, 1000);
     v_said := pg_catalog.clock_timestamp();
-    raise notice '% %: run %', p_kind, coalesce(p_mapping, ''), r_run.run_id || case
+    raise notice '%: run %', pg_catalog.concat_ws(' ', p_kind, p_mapping), r_run.run_id || case
         when r_run.attempt > 1 then pg_catalog.format(', resumed (attempt %s)', r_run.attempt)
         else '' end;
     if not v_single then
@@ -118,7 +118,8 @@ begin
                 perform pg_catalog.pg_sleep(
                     least(2.0, 0.02 * v_tries) * (0.5 + pg_catalog.random())
                 );
-            elsif v_stop or v_error is not null or (v_failure ->> 'retry')::boolean then
+            elsif v_stop or v_error is not null or (v_failure ->> 'retry')::boolean
+                or not (v_failure ->> 'row')::boolean then
                 perform tandem._run_finish(r_run.run_id, r_run.attempt, 'failed', v_failure);
                 commit;
                 set local search_path = pg_catalog, pg_temp;
@@ -175,7 +176,7 @@ begin
             v_hold := tandem._hold_reason();
             if v_hold is distinct from v_held then
                 if v_hold <> '' then
-                    raise notice '% % waits: %', p_kind, coalesce(p_mapping, ''), v_hold;
+                    raise notice '% waits: %', pg_catalog.concat_ws(' ', p_kind, p_mapping), v_hold;
                 end if;
                 v_held := v_hold;
             end if;

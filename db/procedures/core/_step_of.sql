@@ -1,4 +1,6 @@
-create or replace function tandem._step_of(p_kind text, p_mapping text) returns regprocedure
+create or replace function tandem._step_of(
+    p_kind text, p_mapping text, p_role name default current_user
+) returns regprocedure
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $_step_of$
@@ -17,8 +19,8 @@ begin
             detail = pg_catalog.format('Schema tandem has no %I.', p_kind || '_step'),
             hint = 'Deploy this version of pgtandem again.';
     end if;
-    if not pg_catalog.has_function_privilege(current_user, v_step, 'execute') then
-        raise exception '% may not run %', current_user, p_kind
+    if not pg_catalog.has_function_privilege(p_role, v_step, 'execute') then
+        raise exception '% may not run %', p_role, p_kind
         using errcode = 'insufficient_privilege',
             detail = pg_catalog.format('EXECUTE on %s is missing.', v_step),
             hint = 'The owner or an admin grants it: SELECT tandem.grant_to(role, ''operator'') '
@@ -28,5 +30,5 @@ begin
 end
 $_step_of$;
 
-comment on function tandem._step_of(text, text) is
-'The step function of a kind of run, for a caller who may execute it.';
+comment on function tandem._step_of(text, text, name) is
+'The step function of a kind of run, for a role that may execute it.';

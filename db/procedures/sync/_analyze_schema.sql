@@ -94,6 +94,13 @@ begin
         and (pg_catalog.to_regtype(w.type_name) is distinct from a.atttypid or w.said like '%(%')
     union all
     select
+        'blocker', 'a column has another collation than the flat column',
+        c.relation || '.' || c.column_name, 1,
+        c.hier_collation || ' instead of ' || c.flat_collation, c.cure || ';'
+    from tandem._collations(p_mapping) as c
+    where c.hier_collation is not null
+    union all
+    select
         'blocker', 'a key is not unique, or its uniqueness is deferrable', r.relation, 1,
         pg_catalog.array_to_string(r.key_columns, ', '),
         pg_catalog.format('create unique index concurrently on %s (%s);', r.relation, (
@@ -207,6 +214,12 @@ begin
     group by r.relation
     union all
     select
+        'warning', 'an AFTER INSERT trigger of your own makes the migration go row by row',
+        v_flat_name, 1, null,
+        'It may insert below the new row. Where it does not, disable it during the migration.'
+    where tandem._makes_children(p_mapping)
+    union all
+    select
         'warning', 'rewrite rules', r.relation, pg_catalog.count(*),
         pg_catalog.string_agg(w.rulename, ', '),
         'Rules rewrite statements before triggers see them. Replace them by triggers.'
@@ -241,8 +254,10 @@ begin
         ),
         (
             'note',
-            'COPY without a column list, and INSERT INTO x '
-            'SELECT * FROM it, meet five more columns',
+            pg_catalog.format(
+                'COPY without a column list, and INSERT INTO x SELECT * FROM it, meet %s more '
+                'columns', 1 + pg_catalog.jsonb_array_length(v_definition -> 'levels')
+            ),
             'Name the columns in such statements before prepare.'
         ),
         (

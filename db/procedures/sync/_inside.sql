@@ -9,6 +9,12 @@ as $_inside$
 declare
     r_result tandem.step_result;
 begin
+    if p_failure is not null and p_rows <> 1 then
+        raise exception 'a failure rejects one row, not %', p_rows
+        using errcode = 'invalid_parameter_value',
+            detail = 'p_failure says why a row that was tried alone is kept back.',
+            hint = 'Nothing was done.';
+    end if;
     execute pg_catalog.format(
         'insert into %I.inside as i (verb, run_id, batch_rows, failure) '
         'values ($1, $2, $3, $4) returning (i.result).*', 'tandem_' || p_mapping

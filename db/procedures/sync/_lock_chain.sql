@@ -25,11 +25,7 @@ begin
             return false;
         end if;
         if {% for level in m.levels %}v_{{ level.name | trusted }} is null{{ ' or ' if not loop.last }}{% endfor %} then
-            perform tandem._note_error({{ m.name | literal }}, 41);
-            raise exception 'a row of {{ m.leaf.table | in_format }} has no complete chain of parents'
-            using errcode = 'TD041',
-                detail = pg_catalog.format('Row %s.', p_leaf),
-                hint = 'Give it a parent at each level; old programs read their values in one row.';
+            perform tandem._no_chain({{ m.name | literal }}, {{ m.leaf.table | literal }}, p_leaf);
         end if;
 {% for level in m.levels %}
         perform from {{ level.table | relation(m.schema) }} as {{ level.name | ident }}

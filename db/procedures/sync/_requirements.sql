@@ -38,7 +38,11 @@ as $_requirements$
     ) as (
         select
             1, t.position, 'table', t.item ->> 'relation', t.item ->> 'relation', '{}'::text[],
-            null, false, t.item ->> 'statement', 'drop table ' || (t.item ->> 'relation'),
+            null, false, (t.item ->> 'statement') || coalesce((
+                select pg_catalog.string_agg('; ' || c.cure, '' order by c.column_name)
+                from tandem._collations(p_mapping) as c
+                where c.relation = t.item ->> 'relation' and c.hier_collation is null
+            ), ''), 'drop table ' || (t.item ->> 'relation'),
             'SHARE ROW EXCLUSIVE on the parent table', 'nobody: the table is new', 'procedure'
         from mapping as m
         cross join lateral pg_catalog.jsonb_array_elements(m.made -> 'tables') with ordinality

@@ -1,5 +1,6 @@
--- One batch of a rollback: begin, note (which row belongs to which leaf, while the sync still runs), off
--- (the triggers, table by table), rows and levels (where the hierarchy is removed), columns.
+-- One batch of a rollback: begin, note (which row belongs to which leaf, while the sync still
+-- runs), off (the triggers, table by table), rows and levels (where the hierarchy is removed),
+-- columns.
 create or replace function tandem._rollback_batch(p_mapping text, p_run bigint, p_rows integer)
 returns tandem.step_result
 language plpgsql

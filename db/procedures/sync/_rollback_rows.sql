@@ -1,5 +1,6 @@
--- Stage note: notes in kept which flat row belongs to which leaf. Stage rows: the hierarchy is to be
--- removed, so the leaves go, and are kept. Index plans are held to, because plans may be made before anything was analysed.
+-- Stage note: notes in kept which flat row belongs to which leaf. Stage rows: the hierarchy is to
+-- be removed, so the leaves go, and are kept. Index plans are held to, because plans may be made
+-- before anything was analysed.
 create or replace function tandem._rollback_rows(p_mapping text, p_run bigint, p_rows integer)
 returns tandem.step_result
 language plpgsql

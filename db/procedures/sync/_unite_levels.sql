@@ -1,6 +1,6 @@
--- A parent was made again while its kept row was away. The new row stays, gets the old one's columns
--- where it has none, and the kept children, which do not know it yet. Kept leaves need no such
--- care: they are placed by the natural key.
+-- A parent was made again while its kept row was away. The new row stays, gets the old one's
+-- columns where it has none, and the kept children, which do not know it yet. Kept leaves need no
+-- such care: they are placed by the natural key.
 create or replace function tandem._unite_levels(
     p_mapping text, p_ordinal integer, p_refused jsonb
 ) returns void

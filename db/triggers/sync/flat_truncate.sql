@@ -1,3 +1,4 @@
+{% from 'triggers/sync/frame.jinja' import origin with context %}
 {% macro trigger() %}
 create trigger tandem_23_truncate before truncate on {{ m.flat.table | relation(m.schema) }}
 for each statement execute function {{ S | ident }}.flat_truncate()
@@ -10,17 +11,9 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     r_flat record;
 begin
-    if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
-        perform tandem._note_error({{ m.name | literal }}, 43);
-        raise exception '{{ m.flat.table | in_format }} can be truncated in READ COMMITTED only'
-        using errcode = 'TD043',
-            detail = 'TRUNCATE takes rows that this transaction''s snapshot does not see; their '
-            'other side would stay.',
-            hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this change.';
-    end if;
-    perform pg_catalog.set_config(
-        'tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth(), true
-    );
+    perform tandem._in_read_committed({{ m.name | literal }}, {{ (m.flat.table ~ ' can be truncated') | literal }},
+        'TRUNCATE takes rows that this transaction''s snapshot does not see; their other side would stay.');
+    perform pg_catalog.set_config('tandem.origin', {{ origin('v_origin') | trusted }}, true);
     -- Row by row, because each row's complement is kept by the one routine that knows how.
     for r_flat in
         select {{ m.flat.key | column('flat') }}::text as flat_key, {{ m.leaf.sync | column('flat') }} as leaf_id

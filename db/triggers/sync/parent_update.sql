@@ -30,7 +30,8 @@ begin
         {{ leave('h2f') | indent(4) | trusted }}
     end if;
     v_own := tandem._has_own_triggers({{ m.name | literal }});
-    perform tandem._rename_in_read_committed({{ m.name | literal }}, {{ level.table | literal }}, {{ level.id | column('old') }});
+    perform tandem._in_read_committed({{ m.name | literal }}, {{ ('a row of ' ~ level.table ~ ' can be renamed or moved') | literal }},
+        'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
 {{ unfit(level) | trusted }}
     if {{ level.id | changed('uuid') }} then
         update {{ m.flat.table | relation(m.schema) }} as flat
