@@ -1856,10 +1856,16 @@ create or replace function tandem_products.assign() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $assign$
 #variable_conflict use_variable
 declare
-    v_fault text := tandem_products._fault(
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_fault text;
+begin
+    if v_origin <> '' and v_origin
+        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        return new;
+    end if;
+    v_fault := tandem_products._fault(
 new.productname, new.version, new.catalogname, new.configname, new.sku, new.configdata, new.status, new.amount, new.currency
     );
-begin
     new.baseproductid := null;
     new.versionid := null;
     new.catalogid := null;
@@ -1918,10 +1924,15 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $flat
 #variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
-    v_call bigint := pg_catalog.nextval('tandem_products.f2h_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
+    v_call bigint;
 begin
+    if v_origin <> '' and v_origin
+        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        return null;
+    end if;
+    v_call := tandem._mark(v_origin);
+    v_call := pg_catalog.nextval('tandem_products.f2h_calls');
     if old.syncstatus is distinct from 'active' then
         perform tandem._resolve('products', old.productid::text, 'deleted');
     end if;
@@ -1945,12 +1956,17 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $flat
 #variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
-    v_call bigint := pg_catalog.nextval('tandem_products.f2h_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
+    v_call bigint;
     v_kept uuid;
     r_leaf record;
 begin
+    if v_origin <> '' and v_origin
+        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        return null;
+    end if;
+    v_call := tandem._mark(v_origin);
+    v_call := pg_catalog.nextval('tandem_products.f2h_calls');
     -- A DELETE of this key may have kept its leaf since the BEFORE trigger looked: the INSERT waited for
     -- it, or both are one statement. With that leaf's id the row takes the slow way below.
     select kept.leaf_id into v_kept
@@ -2029,7 +2045,7 @@ declare
 begin
     perform tandem._in_read_committed('products', 'tblproduct can be truncated',
         'TRUNCATE takes rows that this transaction''s snapshot does not see; their other side would stay.');
-    perform pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
+    perform tandem._mark(v_origin);
     -- Row by row, because each row's complement is kept by the one routine that knows how.
     for r_flat in
         select flat.productid::text as flat_key, flat.configid as leaf_id
@@ -2057,9 +2073,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $flat
 #variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
-    v_call bigint := pg_catalog.nextval('tandem_products.f2h_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
+    v_call bigint;
     v_pull boolean := false;
     v_changed_1 boolean := old.configname is distinct from new.configname;  -- configname
     v_changed_2 boolean := old.sku is distinct from new.sku;  -- sku
@@ -2067,7 +2082,9 @@ declare
     v_changed_4 boolean := old.status is distinct from new.status;  -- status
     r_leaf record;
 begin
-    if not (old.productid is distinct from new.productid
+    if v_origin <> '' and v_origin
+        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
+        or not (old.productid is distinct from new.productid
         or old.productname is distinct from new.productname
         or old.version is distinct from new.version
         or old.catalogname is distinct from new.catalogname
@@ -2077,10 +2094,10 @@ begin
         or old.status is distinct from new.status
         or old.amount is distinct from new.amount
         or old.currency is distinct from new.currency) then
-        v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
-        v_call := pg_catalog.nextval(tandem_products._f2h_class(pg_catalog.clock_timestamp() - v_started));
         return null;
     end if;
+    v_call := tandem._mark(v_origin);
+    v_call := pg_catalog.nextval('tandem_products.f2h_calls');
     if old.productid is distinct from new.productid then
         -- Identity follows the row. The notes of rejected rows do so by what the table holds now:
         -- keys may have been swapped.
@@ -2182,25 +2199,6 @@ $guard$;
 comment on function tandem_products.guard() is
 'Trigger function: what a client writes into the sync columns is ignored.';
 
--- triggers/sync/hierarchy_truncate.sql
-create or replace function tandem_products.hierarchy_truncate() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $hierarchy_truncate$
-#variable_conflict use_variable
-begin
-    perform tandem._note_error('products', 42);
-    raise exception '% cannot be truncated while it is kept in step', tg_table_name
-    using errcode = 'TD042',
-        detail = 'TRUNCATE fires no row triggers; the flat table would keep the rows.',
-        hint = pg_catalog.format(
-            'Use DELETE, or switch the sync off first: SELECT tandem.set_sync(%L, %L, false).',
-            'products', 'hierarchy_to_flat'
-        );
-end
-$hierarchy_truncate$;
-
-comment on function tandem_products.hierarchy_truncate() is
-'Trigger function: refuses TRUNCATE of a table of the hierarchy (TD042).';
-
 -- triggers/sync/inside.sql
 create or replace function tandem_products.inside() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $inside$
@@ -2208,7 +2206,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $insi
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
 begin
-    perform pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
+    perform tandem._mark(v_origin);
     new.result := case new.verb
         when 'migrate' then tandem_products._migrate_batch(new.run_id, new.batch_rows, new.failure)
         when 'restore' then tandem._restore_batch('products', new.run_id, new.batch_rows)
@@ -2235,12 +2233,17 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $leaf
 #variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
-    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
+    v_call bigint;
     v_key text;
     v_status text;
 begin
+    if v_origin <> '' and v_origin
+        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        return null;
+    end if;
+    v_call := tandem._mark(v_origin);
+    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
     delete from public.tblproduct as flat
     where flat.configid = old.configid
         and not exists (
@@ -2277,10 +2280,15 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $leaf
 #variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
-    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
+    v_call bigint;
 begin
+    if v_origin <> '' and v_origin
+        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        return null;
+    end if;
+    v_call := tandem._mark(v_origin);
+    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
 
     perform tandem_products._add_flat(new.configid);
     v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
@@ -2299,9 +2307,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $leaf
 #variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
-    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
+    v_call bigint;
     v_found boolean;
     v_changed_1 boolean := old.name is distinct from new.name;  -- name
     v_changed_2 boolean := old.sku is distinct from new.sku;  -- sku
@@ -2309,11 +2316,13 @@ declare
     v_changed_4 boolean := old.status is distinct from new.status;  -- status
     r_flat record;
 begin
-    if not (old.configid is distinct from new.configid or old.catalogid is distinct from new.catalogid or v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4) then
-        v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
-        v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+    if v_origin <> '' and v_origin
+        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
+        or not (old.configid is distinct from new.configid or old.catalogid is distinct from new.catalogid or v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4) then
         return null;
     end if;
+    v_call := tandem._mark(v_origin);
+    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
 
     if old.configid is distinct from new.configid then
         -- identity follows the row
@@ -2373,34 +2382,6 @@ $leaf_update$;
 comment on function tandem_products.leaf_update() is
 'Trigger function: what changed in a leaf changes in its flat row, and nothing else.';
 
--- triggers/sync/log.sql
--- The log of sync operations; the trigger is disabled until tandem.set_sync(mapping, 'log', true).
-create or replace function tandem_products.log() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $log$
-#variable_conflict use_variable
-declare
-    v_row jsonb := case when tg_op = 'DELETE' then pg_catalog.to_jsonb(old) else pg_catalog.to_jsonb(new) end;
-begin
-    insert into tandem.sync_log (mapping, table_name, operation, row_key, by_sync)
-    values (
-        'products', tg_table_name, pg_catalog.lower(tg_op),
-        case tg_table_name
-            when 'tblproduct' then v_row ->> 'productid'
-            when 'tblbaseproduct' then v_row ->> 'baseproductid'
-            when 'tblproductversion' then v_row ->> 'versionid'
-            when 'tblcatalog' then v_row ->> 'catalogid'
-            when 'tblconfig' then v_row ->> 'configid'
-            when 'tblconfigprice' then v_row ->> 'priceid'
-        end,
-        pg_catalog.pg_trigger_depth() > 1
-    );
-    return null;
-end
-$log$;
-
-comment on function tandem_products.log() is
-'Trigger function: notes an operation in tandem.sync_log.';
-
 -- triggers/sync/parent_update.sql
 -- AFTER UPDATE on tblbaseproduct: a rename or a move reaches all flat rows below it. They are found by their own
 -- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
@@ -2409,18 +2390,19 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $base
 #variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
-    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
+    v_call bigint;
     v_own boolean;
     v_key bigint;
 begin
-    if not (old.baseproductid is distinct from new.baseproductid
+    if v_origin <> '' and v_origin
+        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
+        or not (old.baseproductid is distinct from new.baseproductid
         or old.name is distinct from new.name) then
-        v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
-        v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
         return null;
     end if;
+    v_call := tandem._mark(v_origin);
+    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
     v_own := tandem._has_own_triggers('products');
     perform tandem._in_read_committed('products', 'a row of tblbaseproduct can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
@@ -2468,19 +2450,20 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $vers
 #variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
-    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
+    v_call bigint;
     v_own boolean;
     v_key bigint;
 begin
-    if not (old.versionid is distinct from new.versionid
+    if v_origin <> '' and v_origin
+        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
+        or not (old.versionid is distinct from new.versionid
         or old.baseproductid is distinct from new.baseproductid
         or old.version is distinct from new.version) then
-        v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
-        v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
         return null;
     end if;
+    v_call := tandem._mark(v_origin);
+    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
     v_own := tandem._has_own_triggers('products');
     perform tandem._in_read_committed('products', 'a row of tblproductversion can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
@@ -2532,19 +2515,20 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $cata
 #variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
-    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
+    v_call bigint;
     v_own boolean;
     v_key bigint;
 begin
-    if not (old.catalogid is distinct from new.catalogid
+    if v_origin <> '' and v_origin
+        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
+        or not (old.catalogid is distinct from new.catalogid
         or old.versionid is distinct from new.versionid
         or old.name is distinct from new.name) then
-        v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
-        v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
         return null;
     end if;
+    v_call := tandem._mark(v_origin);
+    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
     v_own := tandem._has_own_triggers('products');
     perform tandem._in_read_committed('products', 'a row of tblcatalog can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
@@ -2596,21 +2580,22 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $pric
 #variable_conflict use_variable
 declare
     v_started timestamptz := pg_catalog.clock_timestamp();
-    v_call bigint := pg_catalog.nextval('tandem_products.h2f_calls');
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
-    v_inside text := pg_catalog.set_config('tandem.origin', 'sync:' || pg_catalog.pg_trigger_depth()::text || ':' || case when v_origin = '' then pg_catalog.nextval('tandem_products.origin') else tandem._token('tandem_products.origin', v_origin) end::text, true);
+    v_call bigint;
     v_old uuid;
     v_new uuid;
     v_row uuid;
     v_was timestamptz;
 begin
-    if tg_op = 'UPDATE' and not (old.configid is distinct from new.configid or old.effectivefrom is distinct from new.effectivefrom
+    if v_origin <> '' and v_origin
+        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
+        or (tg_op = 'UPDATE' and not (old.configid is distinct from new.configid or old.effectivefrom is distinct from new.effectivefrom
         or old.amount is distinct from new.amount
-        or old.currency is distinct from new.currency) then
-        v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
-        v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+        or old.currency is distinct from new.currency)) then
         return null;
     end if;
+    v_call := tandem._mark(v_origin);
+    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
     if tg_op <> 'INSERT' then
         v_old := old.configid;
         v_was := old.effectivefrom;

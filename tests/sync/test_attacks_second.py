@@ -281,17 +281,18 @@ def test_nobody_but_the_owner_reads_the_token(db: Database) -> None:
     old = db.old_app()
     old.execute("update tblproduct set sku = 'own write'")
     for text in (
-        "select currval('tandem_products.origin')",
-        "select last_value from tandem_products.origin",
-        "select nextval('tandem_products.origin')",
+        "select currval('tandem.origin')",
+        "select last_value from tandem.origin",
+        "select nextval('tandem.origin')",
         "select lastval()",
-        "select tandem._token('tandem_products.origin', '')",
+        "select tandem._mark('')",
+        "select tandem._ours('sync:-1:1')",
     ):
         assert sqlstate(old, text) == "42501"
     query = "select last_value from pg_sequences where sequencename = 'origin'"
     assert one(old, query) is None
     start = (
-        "select seqstart from pg_sequence where seqrelid = to_regclass('tandem_products.origin')"
+        "select seqstart from pg_sequence where seqrelid = to_regclass('tandem.origin')"
     )
     assert one(owner, query) - one(owner, start) > 1_000_000
 

@@ -203,37 +203,39 @@ def _made_indexes(mapping: Mapping) -> list[object]:
 def _made_triggers(mapping: Mapping) -> list[object]:
     flat, leaf = mapping.flat.table, mapping.leaf.table
     triggers = [
-        _trigger(mapping, flat, "tandem_10_assign", "assign"),
-        _trigger(mapping, flat, "tandem_11_guard", "guard"),
-        _trigger(mapping, flat, "tandem_20_insert", "flat_insert"),
-        _trigger(mapping, flat, "tandem_21_update", "flat_update"),
-        _trigger(mapping, flat, "tandem_22_delete", "flat_delete"),
-        _trigger(mapping, flat, "tandem_23_truncate", "flat_truncate"),
+        _trigger(mapping, flat, "tandem_10_assign", "assign.sql"),
+        _trigger(mapping, flat, "tandem_11_guard", "guard.sql"),
+        _trigger(mapping, flat, "tandem_20_insert", "flat_insert.sql"),
+        _trigger(mapping, flat, "tandem_21_update", "flat_update.sql"),
+        _trigger(mapping, flat, "tandem_22_delete", "flat_delete.sql"),
+        _trigger(mapping, flat, "tandem_23_truncate", "flat_truncate.sql"),
     ]
     triggers += [
-        _trigger(mapping, level.table, "tandem_21_update", "parent_update", "trigger", level)
+        _trigger(mapping, level.table, "tandem_21_update", "parent_update.sql", "trigger", level)
         for level in mapping.levels
     ]
     triggers += [
-        _trigger(mapping, leaf, "tandem_20_insert", "leaf_insert"),
-        _trigger(mapping, leaf, "tandem_21_update", "leaf_update"),
-        _trigger(mapping, leaf, "tandem_22_delete", "leaf_delete"),
+        _trigger(mapping, leaf, "tandem_20_insert", "leaf_insert.sql"),
+        _trigger(mapping, leaf, "tandem_21_update", "leaf_update.sql"),
+        _trigger(mapping, leaf, "tandem_22_delete", "leaf_delete.sql"),
     ]
     for one in mapping.satellites:
         triggers += [
-            _trigger(mapping, one.table, name, "satellite_change", macro, one)
+            _trigger(mapping, one.table, name, "satellite_change.sql", macro, one)
             for name, macro in (
                 ("tandem_20_insert", "trigger_insert"),
                 ("tandem_21_update", "trigger_update"),
                 ("tandem_22_delete", "trigger_delete"),
             )
         ]
-    for table in mapping.hierarchy_tables:
+    keys = [(one.table, one.id) for one in (*mapping.chain, *mapping.satellites)]
+    for table, key in keys:
         triggers += [
-            _trigger(mapping, table, "tandem_23_truncate", "hierarchy_truncate", "trigger", table),
-            _trigger(mapping, table, "tandem_90_log", "log", "trigger", table),
+            _trigger(mapping, table, "tandem_23_truncate", "generic.jinja", "truncate", table),
+            _trigger(mapping, table, "tandem_90_log", "generic.jinja", "log", table, key),
         ]
-    return [*triggers, _trigger(mapping, flat, "tandem_90_log", "log", "trigger", flat)]
+    key = mapping.flat.key
+    return [*triggers, _trigger(mapping, flat, "tandem_90_log", "generic.jinja", "log", flat, key)]
 
 
 def _trigger(
@@ -242,7 +244,7 @@ def _trigger(
     return {
         "relation": relation(table, mapping.schema),
         "name": name,
-        "statement": _macro(mapping, f"triggers/sync/{file}.sql", macro, *arguments),
+        "statement": _macro(mapping, f"triggers/sync/{file}", macro, *arguments),
     }
 
 

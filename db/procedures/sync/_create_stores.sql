@@ -35,17 +35,8 @@ begin
                 constraint due_pkey primary key (leaf_id, satellite, effective)
             );
             create index due_effective_idx on %1$I.due (effective);
-            create index kept_flat_key_idx on %1$I.kept (flat_key);
-            -- By its value the triggers know each other's writes: it begins where nobody can guess,
-            -- and only the owner can read it.
-            create sequence %1$I.origin cycle
+            create index kept_flat_key_idx on %1$I.kept (flat_key)
             $ddl$, v_schema
-        );
-        perform pg_catalog.setval(
-            pg_catalog.format('%I.origin', v_schema),
-            ('x' || pg_catalog.translate(
-                pg_catalog.left(pg_catalog.gen_random_uuid()::text, 13), '-', ''
-            ))::bit(48)::bigint
         );
         -- Calls and durations per direction: sequences count errors too, and hold no lock. The last
         -- error of ours: epoch milliseconds * 1000 + the number in its TD code.

@@ -1,8 +1,7 @@
-{% from 'procedures/sync/macros.jinja' import from_client with context %}
+{% from 'triggers/sync/frame.jinja' import ours with context %}
 {% macro trigger() %}
 create trigger tandem_10_assign before insert on {{ m.flat.table | relation(m.schema) }}
-for each row when ({{ from_client() }})
-execute function {{ S | ident }}.assign()
+for each row execute function {{ S | ident }}.assign()
 {%- endmacro %}
 -- BEFORE INSERT on the flat table: only assigns. It writes nothing elsewhere, because the row may
 -- still vanish (ON CONFLICT DO NOTHING). What the client sent in the sync columns is ignored.
@@ -10,11 +9,16 @@ create or replace function {{ S | ident }}.assign() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $assign$
 #variable_conflict use_variable
 declare
-    v_fault text := {{ S | ident }}._fault(
+    v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_fault text;
+begin
+    if {{ ours('v_origin') }} then
+        return new;
+    end if;
+    v_fault := {{ S | ident }}._fault(
         {% for pair in m.pairs %}{{ pair.flat | column('new') }}{{ ', ' if not loop.last }}{% endfor %}
 
     );
-begin
 {% for level in m.chain %}
     {{ level.sync | column('new') }} := null;
 {% endfor %}

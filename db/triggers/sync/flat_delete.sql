@@ -1,17 +1,16 @@
-{% from 'procedures/sync/macros.jinja' import not_echo with context %}
-{% from 'triggers/sync/frame.jinja' import enter, leave with context %}
+{% from 'triggers/sync/frame.jinja' import variables, enter, leave with context %}
 {% macro trigger() %}
 create trigger tandem_22_delete after delete on {{ m.flat.table | relation(m.schema) }}
-for each row when ({{ not_echo() }})
-execute function {{ S | ident }}.flat_delete()
+for each row execute function {{ S | ident }}.flat_delete()
 {%- endmacro %}
 -- AFTER DELETE on the flat table: the configuration goes, and is kept as jsonb first.
 create or replace function {{ S | ident }}.flat_delete() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $flat_delete$
 #variable_conflict use_variable
 declare
-    {{ enter('f2h') }}
+    {{ variables() }}
 begin
+{{ enter('f2h') | trusted }}
     if {{ m.flat.status | column('old') }} is distinct from 'active' then
         perform tandem._resolve({{ m.name | literal }}, {{ m.flat.key | column('old') }}::text, 'deleted');
     end if;

@@ -1,9 +1,7 @@
-{% from 'procedures/sync/macros.jinja' import not_echo with context %}
-{% from 'triggers/sync/frame.jinja' import enter, leave with context %}
+{% from 'triggers/sync/frame.jinja' import variables, enter, leave with context %}
 {% macro trigger() %}
 create trigger tandem_20_insert after insert on {{ m.flat.table | relation(m.schema) }}
-for each row when ({{ not_echo() }})
-execute function {{ S | ident }}.flat_insert()
+for each row execute function {{ S | ident }}.flat_insert()
 {%- endmacro %}
 -- AFTER INSERT on the flat table. The row is read again: a trigger of the application may have
 -- changed or deleted it since. All parents there and unchanged: one statement; else the slow way.
@@ -11,10 +9,11 @@ create or replace function {{ S | ident }}.flat_insert() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $flat_insert$
 #variable_conflict use_variable
 declare
-    {{ enter('f2h') }}
+    {{ variables() }}
     v_kept uuid;
     r_leaf record;
 begin
+{{ enter('f2h') | trusted }}
     -- A DELETE of this key may have kept its leaf since the BEFORE trigger looked: the INSERT waited for
     -- it, or both are one statement. With that leaf's id the row takes the slow way below.
     select kept.leaf_id into v_kept

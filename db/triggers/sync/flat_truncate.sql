@@ -1,4 +1,3 @@
-{% from 'triggers/sync/frame.jinja' import origin with context %}
 {% macro trigger() %}
 create trigger tandem_23_truncate before truncate on {{ m.flat.table | relation(m.schema) }}
 for each statement execute function {{ S | ident }}.flat_truncate()
@@ -13,7 +12,7 @@ declare
 begin
     perform tandem._in_read_committed({{ m.name | literal }}, {{ (m.flat.table ~ ' can be truncated') | literal }},
         'TRUNCATE takes rows that this transaction''s snapshot does not see; their other side would stay.');
-    perform pg_catalog.set_config('tandem.origin', {{ origin('v_origin') | trusted }}, true);
+    perform tandem._mark(v_origin);
     -- Row by row, because each row's complement is kept by the one routine that knows how.
     for r_flat in
         select {{ m.flat.key | column('flat') }}::text as flat_key, {{ m.leaf.sync | column('flat') }} as leaf_id

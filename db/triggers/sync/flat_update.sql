@@ -1,9 +1,7 @@
-{% from 'procedures/sync/macros.jinja' import not_echo with context %}
-{% from 'triggers/sync/frame.jinja' import enter, leave with context %}
+{% from 'triggers/sync/frame.jinja' import variables, enter, leave with context %}
 {% macro trigger() %}
 create trigger tandem_21_update after update on {{ m.flat.table | relation(m.schema) }}
-for each row when ({{ not_echo() }})
-execute function {{ S | ident }}.flat_update()
+for each row execute function {{ S | ident }}.flat_update()
 {%- endmacro %}
 -- AFTER UPDATE on the flat table. Only columns that the statement changed are propagated, only
 -- where the other side differs, and with the value that the row has now.
@@ -11,20 +9,21 @@ create or replace function {{ S | ident }}.flat_update() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $flat_update$
 #variable_conflict use_variable
 declare
-    {{ enter('f2h') }}
+    {{ variables() }}
     v_pull boolean := false;
 {% for pair in m.leaf.pairs %}
     v_changed_{{ loop.index | literal }} boolean := {{ pair | flat_changed }};  -- {{ pair.flat | ident }}
 {% endfor %}
     r_leaf record;
 begin
-    if not ({{ m.flat.key | changed(m.flat.key_type) }}
+{% set unchanged %}
+not ({{ m.flat.key | changed(m.flat.key_type) }}
 {%- for pair in m.pairs %}
 
         or {{ pair | flat_changed }}
-{%- endfor %}) then
-        {{ leave('f2h') | indent(4) | trusted }}
-    end if;
+{%- endfor %})
+{%- endset %}
+{{ enter('f2h', unchanged) | trusted }}
     if {{ m.flat.key | changed(m.flat.key_type) }} then
         -- Identity follows the row. The notes of rejected rows do so by what the table holds now:
         -- keys may have been swapped.

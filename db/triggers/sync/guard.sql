@@ -1,7 +1,13 @@
-{% from 'procedures/sync/macros.jinja' import from_client with context %}
 {% macro trigger() %}
-create trigger tandem_11_guard before update on {{ m.flat.table | relation(m.schema) }}
-for each row when ({{ from_client() }})
+create trigger tandem_11_guard
+before update of {% for level in m.chain %}{{ level.sync | ident }}, {% endfor %}{{ m.flat.status | ident }}
+on {{ m.flat.table | relation(m.schema) }}
+for each row when (case when pg_catalog.current_setting('tandem.origin', true)
+        like pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth(), ':%')
+    and pg_catalog.has_schema_privilege({{ S | ident | literal }}, 'create')
+    then pg_catalog.current_setting('tandem.origin', true) <> pg_catalog.concat(
+        'sync:', pg_catalog.pg_trigger_depth(), ':', pg_catalog.currval('tandem.origin'::regclass))
+    else true end)
 execute function {{ S | ident }}.guard()
 {%- endmacro %}
 -- BEFORE UPDATE on the flat table: the sync columns are tandem's. What a client writes there is

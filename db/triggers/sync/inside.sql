@@ -1,11 +1,10 @@
-{% from 'triggers/sync/frame.jinja' import origin with context %}
 create or replace function {{ S | ident }}.inside() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $inside$
 #variable_conflict use_variable
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
 begin
-    perform pg_catalog.set_config('tandem.origin', {{ origin('v_origin') | trusted }}, true);
+    perform tandem._mark(v_origin);
     new.result := case new.verb
         when 'migrate' then {{ S | ident }}._migrate_batch(new.run_id, new.batch_rows, new.failure)
         when 'restore' then tandem._restore_batch({{ m.name | literal }}, new.run_id, new.batch_rows)

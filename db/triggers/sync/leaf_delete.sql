@@ -1,18 +1,17 @@
-{% from 'procedures/sync/macros.jinja' import not_echo with context %}
-{% from 'triggers/sync/frame.jinja' import enter, leave with context %}
+{% from 'triggers/sync/frame.jinja' import variables, enter, leave with context %}
 {% macro trigger() %}
 create trigger tandem_22_delete after delete on {{ m.leaf.table | relation(m.schema) }}
-for each row when ({{ not_echo() }})
-execute function {{ S | ident }}.leaf_delete()
+for each row execute function {{ S | ident }}.leaf_delete()
 {%- endmacro %}
 create or replace function {{ S | ident }}.leaf_delete() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $leaf_delete$
 #variable_conflict use_variable
 declare
-    {{ enter('h2f') }}
+    {{ variables() }}
     v_key text;
     v_status text;
 begin
+{{ enter('h2f') | trusted }}
     delete from {{ m.flat.table | relation(m.schema) }} as flat
     where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('old') }}
         and not exists (

@@ -1,17 +1,16 @@
-{% from 'procedures/sync/macros.jinja' import not_echo with context %}
-{% from 'triggers/sync/frame.jinja' import enter, leave, unfit with context %}
+{% from 'triggers/sync/frame.jinja' import variables, enter, leave, unfit with context %}
 {% macro trigger() %}
 create trigger tandem_20_insert after insert on {{ m.leaf.table | relation(m.schema) }}
-for each row when ({{ not_echo() }})
-execute function {{ S | ident }}.leaf_insert()
+for each row execute function {{ S | ident }}.leaf_insert()
 {%- endmacro %}
 -- AFTER INSERT on the leaf table: the flat row that old programs see, from the first moment on.
 create or replace function {{ S | ident }}.leaf_insert() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $leaf_insert$
 #variable_conflict use_variable
 declare
-    {{ enter('h2f') }}
+    {{ variables() }}
 begin
+{{ enter('h2f') | trusted }}
 {{ unfit(m.leaf) | trusted }}
     perform {{ S | ident }}._add_flat({{ m.leaf.id | column('new') }});
     {{ leave('h2f') }}

@@ -1,26 +1,25 @@
-{% from 'procedures/sync/macros.jinja' import not_echo with context %}
-{% from 'triggers/sync/frame.jinja' import enter, leave, unfit with context %}
+{% from 'triggers/sync/frame.jinja' import variables, enter, leave, unfit with context %}
 {% macro trigger() %}
 create trigger tandem_21_update after update on {{ m.leaf.table | relation(m.schema) }}
-for each row when ({{ not_echo() }})
-execute function {{ S | ident }}.leaf_update()
+for each row execute function {{ S | ident }}.leaf_update()
 {%- endmacro %}
 -- AFTER UPDATE on the leaf table: the changed columns, where the flat row differs.
 create or replace function {{ S | ident }}.leaf_update() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $leaf_update$
 #variable_conflict use_variable
 declare
-    {{ enter('h2f') }}
+    {{ variables() }}
     v_found boolean;
 {% for pair in m.leaf.pairs %}
     v_changed_{{ loop.index | literal }} boolean := {{ pair | hier_changed }};  -- {{ pair.hier | ident }}
 {% endfor %}
     r_flat record;
 begin
-    if not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
-{%- for pair in m.leaf.pairs %} or v_changed_{{ loop.index | literal }}{% endfor %}) then
-        {{ leave('h2f') | indent(4) | trusted }}
-    end if;
+{% set unchanged %}
+not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
+{%- for pair in m.leaf.pairs %} or v_changed_{{ loop.index | literal }}{% endfor %})
+{%- endset %}
+{{ enter('h2f', unchanged) | trusted }}
 {{ unfit(m.leaf) | trusted }}
     if {{ m.leaf.id | changed('uuid') }} then
         -- identity follows the row

@@ -1,9 +1,7 @@
-{% from 'procedures/sync/macros.jinja' import not_echo with context %}
-{% from 'triggers/sync/frame.jinja' import enter, leave, unfit with context %}
+{% from 'triggers/sync/frame.jinja' import variables, enter, leave, unfit with context %}
 {% macro trigger(level) %}
 create trigger tandem_21_update after update on {{ level.table | relation(m.schema) }}
-for each row when ({{ not_echo() }})
-execute function {{ S | ident }}.{{ (level.name ~ '_update') | ident }}()
+for each row execute function {{ S | ident }}.{{ (level.name ~ '_update') | ident }}()
 {%- endmacro %}
 {% for level in m.levels %}
 {% set depth = loop.index0 %}
@@ -14,11 +12,12 @@ create or replace function {{ S | ident }}.{{ name | ident }}() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as ${{ name | trusted }}$
 #variable_conflict use_variable
 declare
-    {{ enter('h2f') }}
+    {{ variables() }}
     v_own boolean;
     v_key {{ m.flat.key_type | sqltype }};
 begin
-    if not ({{ level.id | changed('uuid') }}
+{% set unchanged %}
+not ({{ level.id | changed('uuid') }}
 {%- if level.parent %}
 
         or {{ level.parent | changed('uuid') }}
@@ -26,9 +25,9 @@ begin
 {%- for pair in level.pairs %}
 
         or {{ pair | hier_changed }}
-{%- endfor %}) then
-        {{ leave('h2f') | indent(4) | trusted }}
-    end if;
+{%- endfor %})
+{%- endset %}
+{{ enter('h2f', unchanged) | trusted }}
     v_own := tandem._has_own_triggers({{ m.name | literal }});
     perform tandem._in_read_committed({{ m.name | literal }}, {{ ('a row of ' ~ level.table ~ ' can be renamed or moved') | literal }},
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');

@@ -1,19 +1,15 @@
-{% from 'procedures/sync/macros.jinja' import not_echo with context %}
-{% from 'triggers/sync/frame.jinja' import enter, leave with context %}
+{% from 'triggers/sync/frame.jinja' import variables, enter, leave with context %}
 {% macro trigger_insert(satellite) %}
 create trigger tandem_20_insert after insert on {{ satellite.table | relation(m.schema) }}
-for each row when ({{ not_echo() }})
-execute function {{ S | ident }}.{{ (satellite.name ~ '_change') | ident }}()
+for each row execute function {{ S | ident }}.{{ (satellite.name ~ '_change') | ident }}()
 {%- endmacro %}
 {% macro trigger_update(satellite) %}
 create trigger tandem_21_update after update on {{ satellite.table | relation(m.schema) }}
-for each row when ({{ not_echo() }})
-execute function {{ S | ident }}.{{ (satellite.name ~ '_change') | ident }}()
+for each row execute function {{ S | ident }}.{{ (satellite.name ~ '_change') | ident }}()
 {%- endmacro %}
 {% macro trigger_delete(satellite) %}
 create trigger tandem_22_delete after delete on {{ satellite.table | relation(m.schema) }}
-for each row when ({{ not_echo() }})
-execute function {{ S | ident }}.{{ (satellite.name ~ '_change') | ident }}()
+for each row execute function {{ S | ident }}.{{ (satellite.name ~ '_change') | ident }}()
 {%- endmacro %}
 {% for satellite in m.satellites %}
 {% set name = satellite.name ~ '_change' %}
@@ -22,13 +18,14 @@ create or replace function {{ S | ident }}.{{ name | ident }}() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as ${{ name | trusted }}$
 #variable_conflict use_variable
 declare
-    {{ enter('h2f') }}
+    {{ variables() }}
     v_old uuid;
     v_new uuid;
     v_row uuid;
     v_was timestamptz;
 begin
-    if tg_op = 'UPDATE' and not ({{ satellite.parent | changed('uuid') }} or {{ satellite.effective | changed('timestamptz') }}
+{% set unchanged %}
+(tg_op = 'UPDATE' and not ({{ satellite.parent | changed('uuid') }} or {{ satellite.effective | changed('timestamptz') }}
 {%- for pair in satellite.pairs %}
 
         or {{ pair | hier_changed }}
@@ -36,9 +33,9 @@ begin
 {%- for name, value in satellite.where %}
 
         or {{ name | changed('text') }}
-{%- endfor %}) then
-        {{ leave('h2f') | indent(4) | trusted }}
-    end if;
+{%- endfor %}))
+{%- endset %}
+{{ enter('h2f', unchanged) | trusted }}
     if tg_op <> 'INSERT' then
         v_old := {{ satellite.parent | column('old') }};
         v_was := {{ satellite.effective | column('old') }};

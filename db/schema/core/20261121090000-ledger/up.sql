@@ -265,3 +265,17 @@ create type tandem.requirement as (
 
 comment on type tandem.requirement is
     'Something that a mapping needs in the user''s schema, and the statement that makes it.';
+
+-- By its value the triggers know each other's writes: it begins where nobody can guess, and only the
+-- owner can read it.
+create sequence tandem.origin cycle;
+
+select pg_catalog.setval(
+    'tandem.origin',
+    ('x' || pg_catalog.translate(
+        pg_catalog.left(pg_catalog.gen_random_uuid()::text, 13), '-', ''
+    ))::bit(48)::bigint
+);
+
+comment on sequence tandem.origin is
+'The token of the sync''s own writes; not for reading.';

@@ -1,0 +1,33 @@
+-- While a trigger or a batch of ours writes, tandem.origin says sync:<trigger depth>:<token>. The
+-- outermost call draws the token, from a sequence that begins where nobody can guess and that only
+-- the owner can read; those inside it say the same one, with their own depth.
+create or replace function tandem._mark(p_origin text) returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_mark$
+declare
+    v_token bigint;
+begin
+    if p_origin <> '' then
+        -- inside a call of ours, or a client has set it
+        begin
+            v_token := pg_catalog.currval('tandem.origin');
+            if pg_catalog.split_part(p_origin, ':', 3) <> v_token::text then
+                v_token := null;
+            end if;
+        exception when object_not_in_prerequisite_state then
+            v_token := null;
+        end;
+    end if;
+    v_token := coalesce(v_token, pg_catalog.nextval('tandem.origin'));
+    p_origin := pg_catalog.set_config(
+        'tandem.origin', pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth(), ':', v_token),
+        true
+    );
+    return v_token;
+end
+$_mark$;
+
+comment on function tandem._mark(text) is
+'Says in tandem.origin that what is written now, at this trigger depth, is ours. p_origin: what it '
+'said before.';
