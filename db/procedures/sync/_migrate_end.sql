@@ -1,3 +1,6 @@
+-- Three batches: what the migration left behind is noted and the phase set (stage check), then the
+-- tables are analysed (analyse), then everything is checked (checks). Each commits, so that others
+-- see what goes on, and that the checks are planned with what the tables hold now.
 create or replace function tandem._migrate_end(p_mapping text, p_run bigint)
 returns tandem.step_result
 language plpgsql
@@ -7,12 +10,34 @@ declare
     v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;
     v_link text := (select l.sync from tandem._levels(p_mapping) as l where l.is_leaf);
     v_path text := pg_catalog.current_setting('search_path');
+    v_stage text;
     v_left boolean;
     r_run tandem.run;
     r_result tandem.step_result;
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
-    r_result := row(true, r_run.cursor, 0, 0, 0, 0, null, null);
+    v_stage := r_run.cursor ->> 'stage';
+    r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
+    if (r_run.params ->> 'dry_run')::boolean then
+        r_result.done := true;
+        r_result.message := 'dry run: nothing was changed';
+        return r_result;
+    elsif v_stage = 'analyse' then
+        perform tandem._analyze_tables(p_mapping);
+        r_result.cursor := r_run.cursor || '{"stage": "checks"}';
+        r_result.message := 'checking';
+        return r_result;
+    elsif v_stage = 'checks' then
+        r_result.done := true;
+        select pg_catalog.format(
+            'checks: %s passed, %s failed%s', pg_catalog.count(*) filter (where v.passed),
+            pg_catalog.count(*) filter (where not v.passed),
+            ' (' || pg_catalog.string_agg(v.check_name, ', ') filter (where not v.passed) || ')'
+        )
+        into r_result.message
+        from tandem.validate(p_mapping) as v;
+        return r_result;
+    end if;
     perform tandem._note_due(p_mapping);
     perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
     -- notes of rejected rows that were deleted while nothing was synced
@@ -32,24 +57,19 @@ begin
         v_definition ->> 'flat', v_link, v_definition ->> 'status'
     ) into v_left;
     perform pg_catalog.set_config('search_path', v_path, true);
-    if r_run.key_from is null and r_run.key_to is null then
-        if not v_left then
-            perform tandem._set_phase(p_mapping, 'migrated');
-        end if;
-        select pg_catalog.format(
-            'checks: %s passed, %s failed%s', pg_catalog.count(*) filter (where v.passed),
-            pg_catalog.count(*) filter (where not v.passed),
-            ' (' || pg_catalog.string_agg(v.check_name, ', ') filter (where not v.passed) || ')'
-        )
-        into r_result.message
-        from tandem.validate(p_mapping) as v;
+    if r_run.key_from is not null or r_run.key_to is not null then
+        r_result.done := true;
+        return r_result;
     end if;
-    if (r_run.params ->> 'dry_run')::boolean then
-        r_result.message := 'dry run: nothing was changed';
+    if not v_left then
+        perform tandem._set_phase(p_mapping, 'migrated');
     end if;
+    r_result.cursor := r_run.cursor || '{"stage": "analyse"}';
+    r_result.message := 'analysing the new tables';
     return r_result;
 end
 $_migrate_end$;
 
 comment on function tandem._migrate_end(text, bigint) is
-'The last batch of a migration: what it left behind is noted, the phase set, everything checked.';
+'The last batches of a migration: what it left behind is noted, the phase set, the new tables are '
+'analysed, everything is checked.';

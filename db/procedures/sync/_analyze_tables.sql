@@ -1,0 +1,28 @@
+-- A dry run, or autovacuum before the rows came, leaves statistics of empty tables behind. With
+-- them a comparison of everything becomes a nested loop.
+create or replace function tandem._analyze_tables(p_mapping text) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_analyze_tables$
+declare
+    v_relation text;
+begin
+    -- a table at a time
+    for v_relation in
+        select t.relation
+        from (
+            select l.relation from tandem._levels(p_mapping) as l
+            union all
+            select s.relation from tandem._satellites(p_mapping) as s
+        ) as t
+        join pg_catalog.pg_class as c on c.oid = pg_catalog.to_regclass(t.relation)
+        where pg_catalog.pg_has_role(c.relowner, 'usage')
+    loop
+        -- who holds the lock against it is autovacuum, at the same work
+        execute pg_catalog.format('analyze (skip_locked) %s', v_relation);
+    end loop;
+end
+$_analyze_tables$;
+
+comment on function tandem._analyze_tables(text) is
+'Analyses the tables of the hierarchy; one that somebody else locks or owns is left out.';
