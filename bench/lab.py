@@ -86,6 +86,10 @@ class Lab:
             conn.execute("delete from tblproduct where btrim(productname) = ''")
             conn.execute("vacuum (freeze, analyze) tblproduct")
             deploy(conn, [load_mapping(db_dir() / "mappings" / "products.toml")])
+            # nobody writes meanwhile: all indexes at once
+            conn.execute(
+                "update tandem.setting set value = '2000000000' where name = 'index_build_rows'"
+            )
             conn.execute("call tandem.prepare('products')")
 
     def connect(self, database: str) -> Connection:

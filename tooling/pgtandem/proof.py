@@ -215,6 +215,13 @@ class _Trial:
         ).fetchall()
         yield Proof("analyze finds no blocker", not blockers, "; ".join(map(str, blockers)))
         self.conn.execute("call tandem.prepare(%s)", (self.mapping.name,))
+        alone = self.conn.execute(
+            "select p.statement from tandem.plan(%s) as p"
+            " where p.run_by = 'tool' and p.verb = 'prepare' order by p.step",
+            (self.mapping.name,),
+        ).fetchall()
+        for (statement,) in alone:
+            self.conn.execute(statement.encode())
         yield Proof("prepared", self.old_columns() == before, "old columns compared")
 
     def killed_and_resumed(self) -> Iterator[Proof]:

@@ -1,37 +1,64 @@
+-- What is in the way comes first, then what is left undone, then what only grows old.
 create or replace function tandem._next_step(p_mapping text) returns text
 language plpgsql stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $_next_step$
 declare
-    v_phase text := (tandem._mapping_of(p_mapping)).phase;
+    r_mapping tandem.mapping := tandem._mapping_of(p_mapping);
+    v_phase text := r_mapping.phase;
     v_name text := pg_catalog.quote_literal(p_mapping);
+    v_index text;
+    v_overdue bigint;
 begin
-    if v_phase <> 'deployed' and exists (
+    if v_phase = 'deployed' then
+        return pg_catalog.format(
+            'SELECT * FROM tandem.plan(%s);  then CALL tandem.prepare(%s);', v_name, v_name
+        );
+    end if;
+    select i.statement into v_index from tandem._index_statements(p_mapping) as i
+    order by i.ordinal
+    limit 1;
+    if found then
+        return pg_catalog.format(
+            '%s  -- alone; an index is missing, SELECT * FROM tandem.plan(%s) lists all',
+            v_index, v_name
+        );
+    end if;
+    if exists (
         select from tandem.run as r
         where r.mapping = p_mapping and r.finished_at is null and r.kind = 'migrate'
             and not coalesce((r.params ->> 'dry_run')::boolean, false)
     ) then
         return pg_catalog.format('CALL tandem.migrate(%s);  -- goes on where it stopped', v_name);
-    end if;
-    if v_phase = 'migrated' and exists (
-        select from tandem.mapping as m
-        where m.name = p_mapping and not (m.flat_to_hierarchy and m.hierarchy_to_flat)
-    ) then
+    elsif v_phase = 'prepared' then
+        return pg_catalog.format(
+            'SELECT * FROM tandem.analyze(%s);  then CALL tandem.migrate(%s);', v_name, v_name
+        );
+    elsif v_phase = 'syncing' then
+        return pg_catalog.format('CALL tandem.migrate(%s);', v_name);
+    elsif not (r_mapping.flat_to_hierarchy and r_mapping.hierarchy_to_flat) then
         return pg_catalog.format(
             'SELECT tandem.set_sync(%s, direction, true);  '
             'then tandem.drift_count and CALL tandem.repair',
             v_name);
     end if;
-    return case v_phase
-        when 'deployed' then pg_catalog.format(
-            'SELECT * FROM tandem.plan(%s);  then CALL tandem.prepare(%s);', v_name, v_name)
-        when 'prepared' then pg_catalog.format(
-            'SELECT * FROM tandem.analyze(%s);  then CALL tandem.migrate(%s);', v_name, v_name)
-        when 'syncing' then pg_catalog.format('CALL tandem.migrate(%s);', v_name)
-        else pg_catalog.format(
-            'SELECT * FROM tandem.validate(%s);  and watch tandem.status', v_name)
-    end;
+    execute pg_catalog.format(
+        'select pg_catalog.count(*) from %I.due as d '
+        'where d.effective <= pg_catalog.clock_timestamp()', 'tandem_' || p_mapping
+    ) into v_overdue;
+    if v_overdue > 0 then
+        return pg_catalog.format(
+            'CALL tandem.apply_due(%s);  -- %s dated rows are overdue; schedule the call',
+            v_name, v_overdue
+        );
+    elsif tandem._stale(p_mapping) is not null then
+        return pg_catalog.format(
+            'SELECT * FROM tandem.analyze(%s);  -- tables have changed since prepare, see the '
+            'column stale; CALL tandem.prepare(%s) takes note of it', v_name, v_name
+        );
+    end if;
+    return pg_catalog.format('SELECT * FROM tandem.validate(%s);  and watch tandem.status', v_name);
 end
 $_next_step$;
 

@@ -15,6 +15,7 @@ begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
     v_dry := coalesce((r_run.params ->> 'dry_run')::boolean, false);
     perform tandem._require_prepared(p_mapping);
+    perform tandem._require_indexes(p_mapping);
     perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
     execute pg_catalog.format(
         'select pg_catalog.count(*), pg_catalog.bool_or(flat.%1$I is not null)

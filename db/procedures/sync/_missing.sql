@@ -16,8 +16,13 @@ begin
     select
         r.ordinal, r.kind, r.relation, r.object, r.statement, r.undo, r.lock_mode, r.blocks,
         case when r.run_by <> 'size' then r.run_by
-            when coalesce(greatest(c.reltuples, pg_catalog.pg_relation_size(c.oid) / 100), 0)
-                > v_limit then 'tool'
+            when coalesce(
+                case when c.reltuples >= 0 and c.relpages > 0
+                    -- as the planner does: the density that was counted, the pages of now
+                    then c.reltuples / c.relpages * (pg_catalog.pg_relation_size(c.oid)
+                        / pg_catalog.current_setting('block_size')::bigint)
+                    else pg_catalog.pg_relation_size(c.oid) / 100 end, 0
+            ) > v_limit then 'tool'
             else 'procedure'
         end,
         f.fault
@@ -60,9 +65,12 @@ begin
                         where k.position <= case when r.is_unique then i.indnkeyatts
                             else pg_catalog.cardinality(r.columns) end
                     ) = r.columns
-            ) then case when pg_catalog.to_regclass(
-                pg_catalog.split_part(r.relation, '.', 1) || '.' || pg_catalog.quote_ident(r.object)
-            ) is null then 'absent' else 'is invalid or of another form' end end
+            ) then coalesce((
+                select case when i.indisvalid then 'is of another form' else 'is invalid' end
+                from pg_catalog.pg_class as x
+                left join pg_catalog.pg_index as i on i.indexrelid = x.oid
+                where x.relnamespace = c.relnamespace and x.relname = r.object
+            ), 'absent') end
         end as fault
     ) as f
     where f.fault is not null

@@ -14,6 +14,7 @@ declare
     r_result tandem.step_result;
 begin
     perform tandem._require_prepared(p_mapping);
+    perform tandem._require_indexes(p_mapping);
     begin
         insert into tandem.run (kind, mapping, cursor)
         values ('sample', p_mapping, '{"stage": "rows"}')

@@ -31,6 +31,13 @@ begin
                 select pg_catalog.count(*) from tandem._missing(p_mapping) as x
                 where x.kind <> 'index'
             ), 'tables, columns and triggers of the mapping that are absent'
+        union all
+        select
+            150, 'indexes built', 0, pg_catalog.count(*), coalesce(
+                pg_catalog.string_agg(i.statement, ' ' order by i.ordinal),
+                'indexes of the mapping that are absent or invalid'
+            )
+        from tandem._index_statements(p_mapping) as i
     ) as v (ordinal, check_name, expected, actual, detail)
     order by v.ordinal;
 end
