@@ -207,6 +207,15 @@ set schema_name = excluded.schema_name, flat_table = excluded.flat_table,
     deployed_at = clock_timestamp();
 """
 
+# DO, because psql prints what a SELECT returns.
+_PRIVILEGES = """\
+do $privileges$
+begin
+    perform tandem._create_roles();
+    perform tandem._apply_privileges();
+end
+$privileges$;
+"""
 
 _ALONE = """\
 -- pgtandem {version}: indexes of {what}, built without blocking writers.
@@ -276,7 +285,7 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
                 version=literal(__version__),
             )
         )
-    parts.append("select tandem._apply_privileges();\n")
+    parts.append(_PRIVILEGES)
     for what, digest in hashes.items():
         parts.append(
             "insert into tandem.deployment (what, version, hash, result)\n"

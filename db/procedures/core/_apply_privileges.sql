@@ -7,28 +7,8 @@ as $_apply_privileges$
 declare
     v_role text;
     v_schema text;
-    v_missing text;
     r_grant record;
 begin
-    select pg_catalog.string_agg(
-        pg_catalog.format(' create role %I nologin;', 'tandem_' || l.level), '' order by l.position
-    )
-    into v_missing
-    from pg_catalog.unnest(array['reader', 'writer', 'operator', 'admin']) with ordinality
-        as l (level, position)
-    where pg_catalog.to_regrole('tandem_' || l.level) is null;
-    if v_missing <> '' then
-        begin
-            execute v_missing;
-        exception
-            when duplicate_object or unique_violation then
-                null;  -- a deployment in another database of this server has just made them
-            when insufficient_privilege then
-                raise notice 'Roles are missing and this session may not create them. Either a '
-                    'role with CREATEROLE runs:%  and this is deployed again, or existing roles '
-                    'serve: SELECT tandem.grant_to(role, level);', v_missing;
-        end;
-    end if;
     for v_schema in
         select n.nspname
         from pg_catalog.pg_namespace as n
