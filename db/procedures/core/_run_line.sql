@@ -9,12 +9,21 @@ as $_run_line$
         case when r.total_rows > 0 then pg_catalog.format(
             ' of %s (%s %%)', r.total_rows, least(100, 100 * r.read_rows / r.total_rows)) end,
         r.written_rows, r.unchanged_rows, r.rejected_rows, r.batches,
-        pg_catalog.round(r.read_rows / greatest(0.001, extract(
-            epoch from pg_catalog.clock_timestamp() - r.started_at))),
+        coalesce(s.rate, 0),
         case when r.state <> 'running' then ', ' || r.state end,
         ': ' || r.message
     )
     from tandem.run as r
+    cross join lateral (
+        -- of this attempt: nobody was at it between two
+        select pg_catalog.round(pg_catalog.sum(b.read_rows) / greatest(0.001, extract(
+            epoch from pg_catalog.max(b.finished_at) - pg_catalog.min(
+                b.finished_at - pg_catalog.make_interval(secs => b.milliseconds::float8 / 1000)
+            )
+        ))) as rate
+        from tandem.run_batch as b
+        where b.run_id = r.run_id and b.attempt = r.attempt and b.read_rows > 0
+    ) as s
     where r.run_id = p_run
 $_run_line$;
 

@@ -4,7 +4,9 @@ select
     r.kind,
     r.mapping,
     r.cursor ->> 'stage' as phase,
-    case when r.state = 'running' and not l.alive then 'interrupted' else r.state end as state,
+    case when r.state = 'running' and not l.alive then 'interrupted'
+        when r.state = 'failed' and r.error_sqlstate is null then 'superseded'
+        else r.state end as state,
     r.read_rows as done_rows,
     r.total_rows,
     case when r.state = 'done' then 100
@@ -41,7 +43,7 @@ left join lateral (
     from (
         select x.read_rows, x.milliseconds, x.finished_at
         from tandem.run_batch as x
-        where x.run_id = r.run_id and x.read_rows > 0
+        where x.run_id = r.run_id and x.attempt = r.attempt and x.read_rows > 0
         order by x.batch desc
         limit 20
     ) as b
@@ -49,5 +51,6 @@ left join lateral (
 
 comment on view tandem.progress is
 'A row per run: how far, how fast, how long yet, and whether a session works on it now. State '
-'interrupted: nobody does; the same CALL goes on with it. Readers may read it. '
+'interrupted: it was cancelled or killed, and the same CALL goes on with it; superseded: another '
+'call took its place; failed: an error ended it. Readers may read it. '
 'Example: select * from tandem.progress where running_now;';

@@ -15,9 +15,20 @@ from pgtandem.progress import call_with_bar
 _LATEST_RUN: Final = """
 select r.run_id, r.kind, r.mapping, r.state, r.total_rows, r.read_rows, r.written_rows,
     r.unchanged_rows, r.rejected_rows, r.batches, r.attempt, r.wal_bytes,
-    extract(epoch from coalesce(r.finished_at, r.updated_at) - r.started_at)::float8 as seconds,
-    r.message
+    coalesce(a.seconds, 0)::float8 as seconds, r.message
 from tandem.run as r
+-- without the time between two attempts, when nobody was at it
+left join lateral (
+    select sum(s.seconds) as seconds
+    from (
+        select extract(epoch from max(b.finished_at) - min(
+            b.finished_at - make_interval(secs => b.milliseconds::float8 / 1000)
+        )) as seconds
+        from tandem.run_batch as b
+        where b.run_id = r.run_id
+        group by b.attempt
+    ) as s
+) as a on true
 where r.kind = %s and r.mapping = %s
     and r.key_from is not distinct from %s::text and r.key_to is not distinct from %s::text
 order by r.run_id desc
