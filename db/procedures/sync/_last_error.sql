@@ -12,8 +12,9 @@ as $_last_error$
             when 31 then 'a row of … can be neither found nor created'
             when 40 then 'a row of … does not fit …: …'
             when 41 then 'a row of … has no complete chain of parents'
-            when 42 then '… cannot be truncated while it is kept in step'
-            when 43 then '… can be renamed or moved, or truncated, in READ COMMITTED only'
+            when 42 then 'a table cannot be truncated while it is kept in step'
+            when 43 then 'a row of … can be renamed or moved, a table truncated, '
+                'in READ COMMITTED only'
             when 44 then 'row … of … cannot be kept in step'
             when 45 then 'a row and one above it were renamed or moved by one statement'
         end

@@ -43,10 +43,14 @@ as $_requirements$
                 from tandem._collations(p_mapping) as c
                 where c.relation = t.item ->> 'relation' and c.hier_collation is null
             ), ''), 'drop table ' || (t.item ->> 'relation'),
-            'SHARE ROW EXCLUSIVE on the parent table', 'nobody: the table is new', 'procedure'
+            case when t.item ->> 'relation' = l.relation then 'ACCESS EXCLUSIVE'
+                else 'SHARE ROW EXCLUSIVE on the parent table' end,
+            'nobody: the table is new', 'procedure'
         from mapping as m
+        cross join tandem._levels(p_mapping) as l
         cross join lateral pg_catalog.jsonb_array_elements(m.made -> 'tables') with ordinality
             as t (item, position)
+        where l.ordinal = 1
         union all
         select
             2, c.position, 'column', m.definition ->> 'flat', c.name, '{}', c.type_name, false,

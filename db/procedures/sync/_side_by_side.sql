@@ -18,6 +18,7 @@ declare
     v_rows text := tandem._side_by_side_rows(p_mapping);
     v_key text;
     v_leaf uuid;
+    v_found bigint := 0;
     r_leaf record;
 begin
     select l.* into r_leaf from tandem._levels(p_mapping) as l where l.is_leaf;
@@ -28,8 +29,9 @@ begin
             'select flat.%I from %s as flat where flat.%I = $1::%s',
             r_leaf.sync, v_flat, v_key_name, v_key_type
         ) into v_leaf using v_key;
+        get diagnostics v_found = row_count;
     end if;
-    if v_leaf is null and tandem.is_castable(p_key, 'uuid') then
+    if v_found = 0 and tandem.is_castable(p_key, 'uuid') then
         v_leaf := p_key::uuid;
         execute pg_catalog.format(
             'select flat.%I::text from %s as flat where flat.%I = $1',

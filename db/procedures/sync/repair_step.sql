@@ -10,12 +10,15 @@ declare
 begin
     if r_result.done then
         -- here and not in the batch: a comparison of everything wants the plans that it forbids
-        r_result.message := pg_catalog.format(
-            'drift now: %s%s', tandem.drift_count(p_mapping), case when (
-                select (r.params ->> 'dry_run')::boolean from tandem.run as r
-                where r.run_id = p_run
-            ) then ' (as if; dry run: nothing was changed)' end
-        );
+        select pg_catalog.format(
+            case when (r.params ->> 'dry_run')::boolean
+                then 'dry run: nothing was changed, the counts are what would be done; drift is %s'
+                else 'drift now: %s' end,
+            tandem.drift_count(p_mapping)
+        )
+        into r_result.message
+        from tandem.run as r
+        where r.run_id = p_run;
     end if;
     return r_result;
 end
