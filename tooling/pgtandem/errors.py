@@ -136,6 +136,11 @@ def from_database(exc: psycopg.Error) -> PgTandemError:
     detail, hint = diag.message_detail, diag.message_hint
     if hint is None and kind is NotDeployed:
         hint = "Is pgtandem in this database? `pgtandem status` says; `pgtandem deploy` puts it in."
+    if hint is None and kind is NotPermitted:
+        hint = (
+            "For a verb: the owner or an admin gives the level that may, reader, writer, operator "
+            "or admin: SELECT tandem.grant_to(role, level); docs/roles.md says which may what."
+        )
     return kind(message, detail=detail, hint=hint, sqlstate=state)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
@@ -72,7 +72,12 @@ def call_with_bar(
                 thread.join(POLL_SECONDS)
                 refresh()
     except KeyboardInterrupt:
-        _cancel(conn, thread)
+        if not _cancel(conn, thread, console):
+            raise PgTandemError(
+                f"{kind} {mapping} could not be stopped: it goes on in the server.",
+                detail=f"It is backend {conn.info.backend_pid}.",
+                hint=f"From another session: SELECT pg_cancel_backend({conn.info.backend_pid});",
+            ) from None
         if failures and not isinstance(failures[0], errors.QueryCanceled):
             raise failures[0] from None
         raise
@@ -82,14 +87,23 @@ def call_with_bar(
         raise failures[0]
 
 
-def _cancel(conn: Connection, thread: threading.Thread) -> None:
-    """Have the server end the CALL, and wait for that."""
-    for _ in range(CANCEL_TRIES):
+def _cancel(conn: Connection, thread: threading.Thread, console: Console) -> bool:
+    """Have the server end the CALL, and wait for that; False where it did not end."""
+    for number in range(CANCEL_TRIES):
         if not thread.is_alive():
-            return
-        with suppress(psycopg.Error):
+            return True
+        try:
             conn.cancel_safe(timeout=CANCEL_SECONDS)
+        except psycopg.Error as error:
+            if number == 0:
+                console.print(
+                    f"The cancel request was not sent, trying again: {error}",
+                    markup=False,
+                    highlight=False,
+                    soft_wrap=True,
+                )
         thread.join(CANCEL_SECONDS)
+    return not thread.is_alive()
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,6 +26,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from pgtandem.connection import Target
 from pgtandem.demo import generator
 from pgtandem.demo.openloop import Summary
 from pgtandem.deploy import deploy
@@ -34,6 +34,7 @@ from pgtandem.errors import PgTandemError
 from pgtandem.load import LoadProgress, load_file
 from pgtandem.mapping import load_mapping
 from pgtandem.paths import db_dir
+from pgtandem.progress import call_with_bar
 from pgtandem.server import KeptServer
 
 DATABASE: Final = "shop"
@@ -363,40 +364,29 @@ def _bar(report: Report) -> Progress:
 
 
 def _run_migrate(report: Report, server: KeptServer, owner: Connection) -> None:
-    """CALL migrate in a thread; the bar is fed from tandem.progress by another session."""
-    failures: list[BaseException] = []
-
-    def call() -> None:
-        try:
-            owner.execute("call tandem.migrate(%s)", (MAPPING,))
-        except BaseException as exc:  # shown by the main thread
-            failures.append(exc)
-
+    """CALL migrate, with the bar of the command line's verbs."""
+    target = Target(server.conninfo(DATABASE, "shop_owner"), "the embedded server")
+    started = time.monotonic()
+    try:
+        call_with_bar(
+            target,
+            owner,
+            "call tandem.migrate(%s)",
+            (MAPPING,),
+            kind="migrate",
+            mapping=MAPPING,
+            notice=lambda diagnostic: f"  {diagnostic.message_primary}",
+            console=report.console,
+        )
+    except KeyboardInterrupt:
+        report.console.print("  cancelled; CALL tandem.migrate('products') goes on from there")
+        raise
+    seconds = time.monotonic() - started
     latest = (
         "select * from tandem.progress where mapping = %s and kind = 'migrate' "
         "order by run_id desc limit 1"
     )
-    thread = threading.Thread(target=call, name="migrate")
-    started = time.monotonic()
-    with _connect(server, "shop_owner") as watcher, _bar(report) as bar:
-        task = bar.add_task("migrating", total=None)
-        thread.start()
-        try:
-            while True:
-                thread.join(0.2)
-                for row in _rows(watcher, latest, MAPPING):
-                    bar.update(task, total=row.total_rows, completed=row.done_rows or 0)
-                if not thread.is_alive():
-                    break
-        except KeyboardInterrupt:
-            owner.cancel_safe()
-            thread.join()
-            report.console.print("  cancelled; CALL tandem.migrate('products') goes on from there")
-            raise
-        run = next(iter(_rows(watcher, latest, MAPPING)), None)
-    if failures:
-        raise failures[0]
-    seconds = time.monotonic() - started
+    run = next(iter(_rows(owner, latest, MAPPING)), None)
     if run is None:
         report.check("the migration is in tandem.progress", False)
         return
