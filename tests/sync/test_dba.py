@@ -1,0 +1,315 @@
+"""What somebody meets who works with psql: checks, indexes, hints, what is said and shown."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pgtandem.bundle import build_bundle
+from pgtandem.cli.options import notice_text
+from support.databases import Connection, Database
+from support.locks import wait_until
+from support.shop import (
+    assert_in_step,
+    failed_checks,
+    fill,
+    in_background,
+    last_run,
+    migrate,
+    one,
+    prepared,
+)
+from sync.shops import Shop, products
+
+NEXT_STEP = "select next_step from tandem.status"
+
+
+def notices(conn: Connection) -> list[str]:
+    """What the server says to a session from now on."""
+    said: list[str] = []
+    conn.add_notice_handler(lambda diagnostic: said.append(notice_text(diagnostic)))
+    return said
+
+
+def left_for_later(conn: Connection, rows: int) -> list[str]:
+    """A filled table whose indexes prepare has left to be built CONCURRENTLY; their statements."""
+    fill(conn, rows)
+    conn.execute("analyze tblproduct")
+    conn.execute("update tandem.setting set value = '0' where name = 'index_build_rows'")
+    conn.execute("call tandem.prepare('products')")
+    query = "select statement from tandem.plan('products') where run_by = 'tool' order by step"
+    return [statement for (statement,) in conn.execute(query)]
+
+
+# --- the checks at the end of a migration ---------------------------------------------------------
+
+
+def test_statistics_of_a_dry_run_do_not_outlive_the_migration(db: Database) -> None:
+    conn = db.owner()
+    prepared(conn, 600)
+    migrate(conn, p_dry_run=True)
+    conn.execute("analyze tblconfig")  # what autovacuum would do: pages, and no row in them
+    estimate = "select reltuples from pg_class where oid = 'tblconfig'::regclass"
+    assert one(conn, estimate) == 0
+    migrate(conn)
+    assert one(conn, estimate) == 600
+    assert_in_step(conn)
+
+
+def test_a_run_says_that_it_checks(db: Database) -> None:
+    conn = db.owner()
+    prepared(conn, 60)
+    fixed = {"p_batch_rows": 100000}
+    for _ in range(100):
+        migrate(conn, p_max_batches=1, **fixed)
+        phase, message = conn.execute(
+            "select phase, message from tandem.progress where kind = 'migrate'"
+        ).fetchall()[0]
+        if phase == "checks":
+            break
+    assert (phase, message) == ("checks", "checking")
+    assert one(conn, "select phase from tandem.mapping") == "migrated"
+    assert "goes on" in one(conn, NEXT_STEP)
+    migrate(conn, **fixed)
+    assert last_run(conn, "state", "message") == ("done", "checks: 17 passed, 0 failed")
+
+
+def test_a_table_that_is_locked_is_not_waited_for(db: Database) -> None:
+    conn, other = db.owner(), db.owner()
+    prepared(conn, 60)
+    said = notices(conn)
+    migrate(conn, p_batch_rows=100000, p_max_batches=12)
+    with other.transaction():
+        other.execute("lock table tblcatalog in share update exclusive mode")
+        migrate(conn, p_batch_rows=100000)
+    assert last_run(conn, "state") == ("done",)
+    assert any("skipping analyze" in line for line in said), said
+
+
+# --- indexes that are built later -----------------------------------------------------------------
+
+
+def test_migrate_asks_for_the_indexes_that_prepare_left_for_later(db: Database) -> None:
+    conn = db.owner()
+    statements = left_for_later(conn, 50)
+    assert len(statements) == 4
+    for dry_run in (True, False):
+        with pytest.raises(psycopg.Error) as caught:
+            migrate(conn, p_dry_run=dry_run)
+        diag = caught.value.diag
+        assert diag.sqlstate == "TD003"
+        assert "tblproduct_configid_key on public.tblproduct (absent)" in str(diag.message_detail)
+        assert all(f"{statement};" in str(diag.message_hint) for statement in statements)
+    with pytest.raises(psycopg.Error) as caught:
+        conn.execute("select * from tandem.plan('products', 10)")
+    assert caught.value.sqlstate == "TD003"
+    assert [name for name, *_ in failed_checks(conn)] == [
+        "every row migrated",
+        "indexes built",
+    ] or ["sync columns populated"]
+    for statement in statements:
+        assert one(conn, NEXT_STEP).startswith(f"{statement};")
+        conn.execute(statement.encode())
+    assert "tandem.migrate('products')" in one(conn, NEXT_STEP)
+    migrate(conn)
+    assert_in_step(conn)
+
+
+def test_an_invalid_index_is_missing_too(db: Database) -> None:
+    conn = db.owner()
+    for statement in left_for_later(conn, 50):
+        conn.execute(statement.encode())
+    migrate(conn)
+    db.superuser().execute(
+        "update pg_index set indisvalid = false"
+        " where indexrelid = 'tblproduct_configid_key'::regclass"
+    )
+    assert failed_checks(conn) == [("indexes built", "0", "1")]
+    step = one(conn, NEXT_STEP)
+    assert step.startswith("drop index concurrently public.tblproduct_configid_key; ")
+    with pytest.raises(psycopg.Error) as caught:
+        migrate(conn)
+    assert caught.value.sqlstate == "TD003"
+    for statement in step.partition("  --")[0].rstrip(";").split("; "):
+        conn.execute(statement.encode())
+    migrate(conn)
+    assert_in_step(conn)
+
+
+def test_a_bloated_table_counts_by_its_rows(db: Database) -> None:
+    conn = db.owner()
+    fill(conn, 2000)
+    conn.execute("delete from tblproduct where productid > 100")
+    conn.execute("analyze tblproduct")
+    conn.execute("update tandem.setting set value = '150' where name = 'index_build_rows'")
+    by = "select distinct run_by from tandem.plan('products') where statement like 'create%index%'"
+    assert conn.execute(by.encode()).fetchall() == [("procedure",)]
+    conn.execute("update tandem.setting set value = '50' where name = 'index_build_rows'")
+    assert ("tool",) in conn.execute(by.encode()).fetchall()
+
+
+def test_a_table_that_was_never_analysed_counts_by_its_size(db: Database) -> None:
+    conn = db.owner()
+    fill(conn, 2000)
+    assert one(conn, "select reltuples from pg_class where oid = 'tblproduct'::regclass") == -1
+    conn.execute("update tandem.setting set value = '500' where name = 'index_build_rows'")
+    by = "select distinct run_by from tandem.plan('products') where relation like '%tblproduct'"
+    assert ("tool",) in conn.execute(by.encode()).fetchall()
+
+
+# --- what is said ---------------------------------------------------------------------------------
+
+
+def test_a_dry_repair_says_that_nothing_was_done(db: Database) -> None:
+    conn = db.owner()
+    prepared(conn, 30)
+    migrate(conn)
+    conn.execute("select tandem.set_sync('products', 'flat_to_hierarchy', false)")
+    conn.execute("update tblproduct set configname = 'changed' where productid in (3, 4)")
+    conn.execute("call tandem.repair('products', 'flat')")
+    (message,) = last_run(conn, "message")
+    assert message == (
+        "dry run: nothing was changed, the counts are what would be done; drift is 2"
+    )
+    conn.execute("call tandem.repair('products', 'flat', p_dry_run => false)")
+    assert last_run(conn, "message") == ("drift now: 0",)
+
+
+def test_grant_to_speaks_of_the_role_alone(db: Database) -> None:
+    conn = db.owner()
+    if one(conn, "select count(*) from pg_roles where rolname ~ '^tandem_'"):
+        pytest.skip("this server has the roles")
+    said = notices(conn)
+    conn.execute("select tandem.grant_to('old_app', 'reader')")
+    conn.execute("select tandem.grant_to('new_app', 'writer')")
+    assert said == []
+
+
+def test_the_bundle_prints_nothing_of_its_own(bare_db: Database, tmp_path: Path) -> None:
+    file = tmp_path / "products.sql"
+    file.write_text(build_bundle([products()]).sql, encoding="utf-8")
+    done = subprocess.run(
+        [str(bare_db.server.programs.psql), "-X", "-q", "-d", bare_db.owner_dsn, "-f", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0
+    assert "_apply_privileges" not in done.stdout
+
+
+# --- status ---------------------------------------------------------------------------------------
+
+
+def test_the_next_step_speaks_of_overdue_rows(shop: Shop) -> None:
+    shop.old.execute("insert into tblproduct (productname, amount) values ('A', 1)")
+    shop.grant()
+    shop.new.execute(
+        "insert into tblconfigprice (configid, amount, effectivefrom)"
+        " select configid, 2, clock_timestamp() + interval '0.2 s' from tblconfig"
+    )
+    assert "validate" in shop.value(NEXT_STEP)
+    shop.owner.execute("select pg_sleep(0.3)")
+    step = shop.value(NEXT_STEP)
+    assert step.startswith("CALL tandem.apply_due('products');  -- 1 ")
+    shop.owner.execute("call tandem.apply_due('products')")
+    assert "validate" in shop.value(NEXT_STEP)
+
+
+def test_the_next_step_speaks_of_columns_that_were_added(shop: Shop) -> None:
+    shop.owner.execute("alter table tblproduct add column colour text")
+    assert "colour" in shop.value("select stale from tandem.status")
+    step = shop.value(NEXT_STEP)
+    assert step.startswith("SELECT * FROM tandem.analyze('products');")
+    assert "stale" in step
+    shop.owner.execute("call tandem.prepare('products')")
+    assert shop.value("select stale from tandem.status") is None
+    assert "validate" in shop.value(NEXT_STEP)
+
+
+def test_a_flat_column_that_was_narrowed(shop: Shop) -> None:
+    """The mapping knows the type that it was deployed with; PostgreSQL knows the column's."""
+    shop.grant()
+    shop.old.execute("insert into tblproduct (productname, configname) values ('A', 'c')")
+    shop.owner.execute("alter table tblproduct alter status type varchar(5)")
+    with pytest.raises(psycopg.errors.StringDataRightTruncation):
+        shop.new.execute("update tblconfig set status = 'longer'")
+    with pytest.raises(psycopg.Error) as caught:
+        shop.new.execute("update tblconfig set status = 'longer than twenty characters'")
+    assert caught.value.sqlstate == "22001", "of the new column too, which is as wide"
+    assert shop.rows("select status from tblconfig") == [(None,)]
+    shop.assert_in_step()
+    assert "tandem.analyze('products')" in shop.value(NEXT_STEP)
+    warnings = "select finding from tandem.analyze('products') where subject like '%status'"
+    assert shop.rows(warnings) == [("a column has another type than the mapping says",)]
+
+
+# --- progress -------------------------------------------------------------------------------------
+
+
+def test_a_cancelled_run_is_interrupted_and_one_that_was_replaced_superseded(
+    db: Database,
+) -> None:
+    conn, admin = db.owner(), db.owner()
+    prepared(conn, 1000)
+    pid = conn.info.backend_pid
+
+    def call() -> None:
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            migrate(conn, p_batch_rows=20, p_pause_ms=20)
+
+    with in_background(conn, call) as done:
+        batches = "select coalesce(max(batches), 0) from tandem.run where kind = 'migrate'"
+        wait_until(lambda: one(admin, batches) > 13, "14 batches")
+        admin.execute("select pg_cancel_backend(%s)", (pid,))
+        done.result(30)
+    states = "select state from tandem.progress where kind = 'migrate' order by run_id"
+    assert admin.execute(states.encode()).fetchall() == [("interrupted",)]
+    migrate(conn, p_on_reject="stop")
+    assert admin.execute(states.encode()).fetchall() == [("superseded",), ("done",)]
+
+
+def test_the_rate_leaves_out_the_time_between_attempts(db: Database) -> None:
+    conn = db.owner()
+    prepared(conn, 1000)
+    migrate(conn, p_batch_rows=100, p_max_batches=16)
+    conn.execute("update tandem.run set started_at = started_at - interval '1 day'")
+    conn.execute(
+        "update tandem.run_batch set finished_at = finished_at - interval '1 day'"
+        " where run_id = (select max(run_id) from tandem.run)"
+    )
+    said = notices(conn)
+    migrate(conn, p_batch_rows=100, p_max_batches=2)
+    rate = "select rows_per_second from tandem.progress where kind = 'migrate'"
+    assert one(conn, rate) > 50
+    assert " 0 rows/s" not in said[-1]
+    migrate(conn, p_batch_rows=100)
+    assert " 0 rows/s" not in said[-1]
+
+
+def test_a_plan_locks_no_parent_where_there_is_none(db: Database) -> None:
+    rows = db.owner().execute(
+        "select relation, lock_mode from tandem.plan('products')"
+        " where statement like 'create table%' order by step"
+    )
+    modes: dict[str, str] = dict(rows.fetchall())
+    assert modes["public.tblbaseproduct"] == "ACCESS EXCLUSIVE"
+    assert modes["public.tblcatalog"] == "SHARE ROW EXCLUSIVE on the parent table"
+
+
+# --- show -----------------------------------------------------------------------------------------
+
+
+def test_a_text_key_that_looks_like_an_id(order_shop: Shop) -> None:
+    shop = order_shop
+    key = "11111111-2222-3333-4444-555555555555"
+    shop.old.execute(
+        f"""insert into {shop.flat} ("select", "Kunde Name", "group") values (%s, ' ', 'g')""",
+        (key,),
+    )
+    shown = shop.rows("select flat_value from tandem.show('orders', %s)", key)
+    assert (key,) in shown
