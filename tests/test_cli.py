@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import pty
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +17,9 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 from psycopg.conninfo import make_conninfo
+from rich.console import Console
 
+from pgtandem import progress
 from pgtandem.cli import main
 from support.cli import TIMEOUT_SECONDS, Done, pgtandem, start
 from support.databases import Connection, Database
@@ -479,3 +483,26 @@ def test_data_cannot_write_to_the_terminal(db: Database, run: Callable[..., Done
     assert "\x1b" not in shown.out
     with pytest.raises(psycopg.Error):
         owner.execute("select tandem.nothing()")
+
+
+def test_a_cancel_request_that_cannot_be_sent_is_said(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn, out = db.owner(), io.StringIO()
+
+    def refuse(**_: object) -> None:
+        raise psycopg.OperationalError("no route to host")
+
+    monkeypatch.setattr(progress, "CANCEL_SECONDS", 0.05)
+    monkeypatch.setattr(conn, "cancel_safe", refuse)
+    thread = threading.Thread(target=lambda: conn.execute("select pg_sleep(3)"), daemon=True)
+    thread.start()
+    assert progress._cancel(conn, thread, Console(file=out)) is False
+    assert out.getvalue().count("no route to host") == 1
+    thread.join(TIMEOUT_SECONDS)
+
+
+def test_a_missing_level_is_named_with_the_grant_that_gives_it(db: Database) -> None:
+    db.owner().execute("select tandem.grant_to('old_app', 'reader')")
+    done = pgtandem("drift", "products", dsn=db.dsn("old_app"))
+    refused(done, 1, "[42501]", "SELECT tandem.grant_to(role, level)", "docs/roles.md")
