@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import psycopg
@@ -82,6 +83,28 @@ def test_the_privilege_matrix_is_the_one_that_was_approved(
     conn = shop.owner()
     rows = conn.execute(MATRIX.encode()).fetchall()
     approved.check("privileges.txt", "".join(f"{what}: {levels}\n" for what, levels in rows))
+
+
+def test_the_document_of_the_levels_says_what_they_may(approved: Approved) -> None:
+    matrix: dict[str, set[str]] = {}
+    text = (approved.folder / "privileges.txt").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        what, levels = line.rsplit(": ", 1)
+        kind, _, name = what.partition(" ")
+        name = name.partition("(")[0]
+        matrix[f"UPDATE of {name}" if kind == "update" else name] = set(levels.split())
+    document = approved.folder.parent.parent / "docs" / "roles.md"
+    told: dict[str, set[str]] = {}
+    for line in document.read_text(encoding="utf-8").splitlines():
+        what, *cells = (cell.strip() for cell in line.strip("| \n").split("|"))
+        if len(cells) == len(LEVELS) and "`" in what:
+            may = {level for level, cell in zip(LEVELS, cells, strict=True) if cell == "yes"}
+            prefix = "UPDATE of " if what.startswith("UPDATE") else ""
+            told |= {prefix + name: may for name in re.findall("`(tandem[^`]+)`", what)}
+    assert {name: matrix.get(name) for name in told} == told
+    public = {name for name in matrix if name.startswith("tandem.") and "_" not in name[7:8]}
+    steps = {"tandem.is_blank", "tandem.is_castable"}  # helpers of the verbs
+    assert {n for n in public - steps if not n.endswith("_step") or n in told} <= set(told)
 
 
 def test_grant_to_gives_what_the_role_of_the_level_has(shop: Database) -> None:
