@@ -276,9 +276,18 @@ class _Trial:
             time.sleep(0.005)
         if thread.is_alive():
             os.kill(pid, signal.SIGKILL)
+            self._wait_for_end_of_session()
         thread.join(KILL_SECONDS)
         runner.close()
         return int(done)
+
+    def _wait_for_end_of_session(self) -> None:
+        """Ours ends when the server has noticed the kill; before that it takes new sessions."""
+        deadline = time.monotonic() + KILL_SECONDS
+        with suppress(psycopg.OperationalError):
+            while time.monotonic() < deadline:
+                self.conn.execute("select")
+                time.sleep(0.01)
 
     def _wait_for_server(self) -> None:
         """A killed backend makes the server end all sessions and recover."""
