@@ -12,7 +12,11 @@ comment on schema tandem_products is
 'pgtandem: rendered code of the mapping products';
 
 -- What is kept of deleted rows, dated rows to come, and the counters of calls.
-select tandem._create_stores('products');
+do $stores$
+begin
+    perform tandem._create_stores('products');
+end
+$stores$;
 
 -- The sequence that counts calls of this duration.
 -- lint: inlinable
@@ -413,10 +417,9 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
         ) is not null
         loop
             if coalesce(r_run.params ->> 'on_reject', 'continue') = 'stop' then
-                raise exception 'row % of tblproduct does not fit the hierarchy: %', r_row.row_key, r_row.fault
-                using errcode = 'TD030',
-                    detail = 'The migration was asked to stop at such a row; nothing before it is lost.',
-                    hint = 'Correct the row and call tandem.migrate again, or p_on_reject => ''continue''.';
+                perform tandem._refuse('products', 'tblproduct', r_row.row_key::text, r_row.fault,
+                    'The migration was asked to stop at such a row; nothing before it is lost.',
+                    'Correct the row and call tandem.migrate again, or p_on_reject => ''continue''.');
             end if;
             perform tandem._reject(
                 'products', 'flat', r_row.row_key::text, r_row.content, 'TD030', r_row.fault,
@@ -1027,7 +1030,6 @@ begin
 r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_flat.sku, r_flat.configdata, r_flat.status, r_flat.amount, r_flat.currency
     );
     if v_fault is not null then
-        perform tandem_products._refuse(v_fault, p_key::text);
         perform tandem._reject(
             'products', 'flat', p_key::text, pg_catalog.to_jsonb(r_flat), 'TD030', v_fault,
             'Correct the row in tblproduct; it is synced by that write.', p_run
@@ -1235,22 +1237,6 @@ $_push_price$;
 
 comment on function tandem_products._push_price(uuid) is
 'Makes the flat row''s value the one in force of its leaf; true where that took a write.';
-
--- procedures/sync/_refuse.sql
--- The mapping's policy for a flat row that cannot be moved.
-create or replace function tandem_products._refuse(p_fault text, p_key text) returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $_refuse$
-#variable_conflict use_variable
-begin
-    -- kept: the flat write succeeds, the row is marked as rejected and noted in tandem.rejected_row
-    null;
-end
-$_refuse$;
-
-comment on function tandem_products._refuse(text, text) is
-'Raises TD030 where the mapping''s policy is raise; else lets the flat row be, marked as rejected.';
 
 -- procedures/sync/_rename_unmigrated.sql
 -- While a migration runs, flat rows that are not migrated yet know their parents by name alone. A
@@ -1859,8 +1845,8 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_fault text;
 begin
-    if v_origin <> '' and v_origin
-        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return new;
     end if;
     v_fault := tandem_products._fault(
@@ -1871,7 +1857,6 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
     new.catalogid := null;
     new.configid := null;
     if v_fault is not null then
-        perform tandem_products._refuse(v_fault, new.productid::text);
         new.syncstatus := 'rejected';
         return new;
     end if;
@@ -1927,8 +1912,8 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_call bigint;
 begin
-    if v_origin <> '' and v_origin
-        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return null;
     end if;
     v_call := tandem._mark(v_origin);
@@ -1961,8 +1946,8 @@ declare
     v_kept uuid;
     r_leaf record;
 begin
-    if v_origin <> '' and v_origin
-        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return null;
     end if;
     v_call := tandem._mark(v_origin);
@@ -2082,8 +2067,8 @@ declare
     v_changed_4 boolean := old.status is distinct from new.status;  -- status
     r_leaf record;
 begin
-    if v_origin <> '' and v_origin
-        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
+    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
         or not (old.productid is distinct from new.productid
         or old.productname is distinct from new.productname
         or old.version is distinct from new.version
@@ -2199,6 +2184,19 @@ $guard$;
 comment on function tandem_products.guard() is
 'Trigger function: what a client writes into the sync columns is ignored.';
 
+-- triggers/sync/hierarchy_truncate.sql
+create or replace function tandem_products.hierarchy_truncate() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $hierarchy_truncate$
+#variable_conflict use_variable
+begin
+    perform tandem._refuse_truncate('products', tg_table_name);
+    return null;
+end
+$hierarchy_truncate$;
+
+comment on function tandem_products.hierarchy_truncate() is
+'Trigger function: refuses TRUNCATE of a table of the hierarchy (TD042).';
+
 -- triggers/sync/inside.sql
 create or replace function tandem_products.inside() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $inside$
@@ -2238,8 +2236,8 @@ declare
     v_key text;
     v_status text;
 begin
-    if v_origin <> '' and v_origin
-        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return null;
     end if;
     v_call := tandem._mark(v_origin);
@@ -2283,8 +2281,8 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_call bigint;
 begin
-    if v_origin <> '' and v_origin
-        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return null;
     end if;
     v_call := tandem._mark(v_origin);
@@ -2316,8 +2314,8 @@ declare
     v_changed_4 boolean := old.status is distinct from new.status;  -- status
     r_flat record;
 begin
-    if v_origin <> '' and v_origin
-        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
+    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
         or not (old.configid is distinct from new.configid or old.catalogid is distinct from new.catalogid or v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4) then
         return null;
     end if;
@@ -2382,6 +2380,25 @@ $leaf_update$;
 comment on function tandem_products.leaf_update() is
 'Trigger function: what changed in a leaf changes in its flat row, and nothing else.';
 
+-- triggers/sync/log.sql
+-- The log of sync operations; the trigger is disabled until tandem.set_sync(mapping, 'log', true).
+create or replace function tandem_products.log() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $log$
+#variable_conflict use_variable
+declare
+    v_row jsonb := case when tg_op = 'DELETE' then pg_catalog.to_jsonb(old) else pg_catalog.to_jsonb(new) end;
+begin
+    insert into tandem.sync_log (mapping, table_name, operation, row_key, by_sync)
+    values (
+        'products', tg_table_name, pg_catalog.lower(tg_op), v_row ->> tg_argv[0], pg_catalog.pg_trigger_depth() > 1
+    );
+    return null;
+end
+$log$;
+
+comment on function tandem_products.log() is
+'Trigger function: notes an operation in tandem.sync_log. Argument: the column that identifies a row.';
+
 -- triggers/sync/parent_update.sql
 -- AFTER UPDATE on tblbaseproduct: a rename or a move reaches all flat rows below it. They are found by their own
 -- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
@@ -2395,8 +2412,8 @@ declare
     v_own boolean;
     v_key bigint;
 begin
-    if v_origin <> '' and v_origin
-        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
+    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
         or not (old.baseproductid is distinct from new.baseproductid
         or old.name is distinct from new.name) then
         return null;
@@ -2455,8 +2472,8 @@ declare
     v_own boolean;
     v_key bigint;
 begin
-    if v_origin <> '' and v_origin
-        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
+    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
         or not (old.versionid is distinct from new.versionid
         or old.baseproductid is distinct from new.baseproductid
         or old.version is distinct from new.version) then
@@ -2520,8 +2537,8 @@ declare
     v_own boolean;
     v_key bigint;
 begin
-    if v_origin <> '' and v_origin
-        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
+    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
         or not (old.catalogid is distinct from new.catalogid
         or old.versionid is distinct from new.versionid
         or old.name is distinct from new.name) then
@@ -2587,8 +2604,8 @@ declare
     v_row uuid;
     v_was timestamptz;
 begin
-    if v_origin <> '' and v_origin
-        = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
+    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
         or (tg_op = 'UPDATE' and not (old.configid is distinct from new.configid or old.effectivefrom is distinct from new.effectivefrom
         or old.amount is distinct from new.amount
         or old.currency is distinct from new.currency)) then

@@ -286,7 +286,6 @@ def test_nobody_but_the_owner_reads_the_token(db: Database) -> None:
         "select nextval('tandem.origin')",
         "select lastval()",
         "select tandem._mark('')",
-        "select tandem._ours('sync:-1:1')",
     ):
         assert sqlstate(old, text) == "42501"
     query = "select last_value from pg_sequences where sequencename = 'origin'"

@@ -231,11 +231,11 @@ def _made_triggers(mapping: Mapping) -> list[object]:
     keys = [(one.table, one.id) for one in (*mapping.chain, *mapping.satellites)]
     for table, key in keys:
         triggers += [
-            _trigger(mapping, table, "tandem_23_truncate", "generic.jinja", "truncate", table),
-            _trigger(mapping, table, "tandem_90_log", "generic.jinja", "log", table, key),
+            _trigger(mapping, table, "tandem_23_truncate", "hierarchy_truncate.sql", "trigger", table),
+            _trigger(mapping, table, "tandem_90_log", "log.sql", "trigger", table, key),
         ]
     key = mapping.flat.key
-    return [*triggers, _trigger(mapping, flat, "tandem_90_log", "generic.jinja", "log", flat, key)]
+    return [*triggers, _trigger(mapping, flat, "tandem_90_log", "log.sql", "trigger", flat, key)]
 
 
 def _trigger(

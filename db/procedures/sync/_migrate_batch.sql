@@ -110,10 +110,9 @@ begin
                 and {{ fault() | trusted }} is not null
         loop
             if coalesce(r_run.params ->> 'on_reject', 'continue') = 'stop' then
-                raise exception 'row % of {{ m.flat.table | in_format }} does not fit the hierarchy: %', r_row.row_key, r_row.fault
-                using errcode = 'TD030',
-                    detail = 'The migration was asked to stop at such a row; nothing before it is lost.',
-                    hint = 'Correct the row and call tandem.migrate again, or p_on_reject => ''continue''.';
+                perform tandem._refuse({{ m.name | literal }}, {{ m.flat.table | literal }}, r_row.row_key::text, r_row.fault,
+                    'The migration was asked to stop at such a row; nothing before it is lost.',
+                    'Correct the row and call tandem.migrate again, or p_on_reject => ''continue''.');
             end if;
             perform tandem._reject(
                 {{ m.name | literal }}, 'flat', r_row.row_key::text, r_row.content, 'TD030', r_row.fault,

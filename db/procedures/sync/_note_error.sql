@@ -1,8 +1,6 @@
 -- The last error of a direction outlives the rollback that it causes: setval is not undone. One
 -- number, so that code and time cannot be of two errors. Errors of a run's batch are in tandem.run.
-create or replace function tandem._note_error(
-    p_mapping text, p_code integer, p_direction text default null
-) returns void
+create or replace function tandem._note_error(p_mapping text, p_code integer) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_note_error$
@@ -10,26 +8,24 @@ declare
     v_context text;
     v_trigger text;
 begin
-    if p_direction is null then
-        get diagnostics v_context = pg_context;
-        -- the innermost trigger function of the mapping; the words around its name are translated
-        v_trigger := (pg_catalog.regexp_match(
-            v_context,
-            '\mtandem_' || p_mapping
-            || '\.(assign|inside|[a-z0-9_]+_(?:insert|update|delete|truncate|change))\(\)'
-        ))[1];
-        p_direction := case when v_trigger ~ '^(assign|flat_[a-z]+)$' then 'f2h'
-            when v_trigger <> 'inside' then 'h2f' end;
-    end if;
-    if p_direction is not null then
+    get diagnostics v_context = pg_context;
+    -- the innermost trigger function of the mapping; the words around its name are translated
+    v_trigger := (pg_catalog.regexp_match(
+        v_context,
+        '\mtandem_' || p_mapping
+        || '\.(assign|inside|[a-z0-9_]+_(?:insert|update|delete|truncate|change))\(\)'
+    ))[1];
+    if v_trigger <> 'inside' then
         perform pg_catalog.setval(
-            pg_catalog.format('tandem_%s.%s_error', p_mapping, p_direction)::regclass,
+            pg_catalog.format(
+                'tandem_%s.%s_error', p_mapping,
+                case when v_trigger ~ '^(assign|flat_[a-z]+)$' then 'f2h' else 'h2f' end
+            )::regclass,
             (1000 * extract(epoch from pg_catalog.clock_timestamp()))::bigint * 1000 + p_code
         );
     end if;
 end
 $_note_error$;
 
-comment on function tandem._note_error(text, integer, text) is
-'Notes the numeric part of a TD code, and when, for the direction (f2h, h2f) whose trigger is about '
-'to raise; NULL: as the call stack tells.';
+comment on function tandem._note_error(text, integer) is
+'Notes the numeric part of a TD code, and when, for the direction whose trigger is about to raise.';

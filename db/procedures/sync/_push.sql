@@ -30,7 +30,10 @@ begin
 
     );
     if v_fault is not null then
-        perform {{ S | ident }}._refuse(v_fault, p_key::text);
+{% if m.reject == 'raise' %}
+        perform tandem._refuse({{ m.name | literal }}, {{ m.flat.table | literal }}, p_key::text, v_fault,
+            'The flat row was not written: the policy of this mapping is raise.', 'Correct the value, or choose reject = "keep" in the mapping.');
+{% endif %}
         perform tandem._reject(
             {{ m.name | literal }}, 'flat', p_key::text, pg_catalog.to_jsonb(r_flat), 'TD030', v_fault,
             {{ ('Correct the row in ' ~ m.flat.table ~ '; it is synced by that write.') | literal }}, p_run

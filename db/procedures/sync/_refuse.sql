@@ -1,22 +1,15 @@
--- The mapping's policy for a flat row that cannot be moved.
-create or replace function {{ S | ident }}._refuse(p_fault text, p_key text) returns void
+-- A flat row that cannot be moved, where the mapping's policy is raise, or a migration is to stop.
+create or replace function tandem._refuse(
+    p_mapping text, p_table text, p_key text, p_fault text, p_detail text, p_hint text
+) returns void
 language plpgsql
-set search_path = {{ m.search_path | path }}
+set search_path = pg_catalog, pg_temp
 as $_refuse$
-#variable_conflict use_variable
 begin
-{% if m.reject == 'raise' %}
-    perform tandem._note_error({{ m.name | literal }}, 30);
-    raise exception 'row % of {{ m.flat.table | in_format }} does not fit the hierarchy: %', p_key, p_fault
-    using errcode = 'TD030',
-        detail = 'The flat row was not written: the policy of this mapping is raise.',
-        hint = 'Correct the value, or choose reject = "keep" in the mapping.';
-{% else %}
-    -- kept: the flat write succeeds, the row is marked as rejected and noted in tandem.rejected_row
-    null;
-{% endif %}
+    perform tandem._note_error(p_mapping, 30);
+    raise exception 'row % of % does not fit the hierarchy: %', p_key, p_table, p_fault
+    using errcode = 'TD030', detail = p_detail, hint = p_hint;
 end
 $_refuse$;
 
-comment on function {{ S | ident }}._refuse(text, text) is
-'Raises TD030 where the mapping''s policy is raise; else lets the flat row be, marked as rejected.';
+comment on function tandem._refuse(text, text, text, text, text, text) is 'Raises TD030.';

@@ -1,5 +1,6 @@
 -- One batch of a migration: begin, switch (the sync on, table by table), restore
--- (what a rollback kept, leaves to adopt), rows, orphans, check.
+-- (what a rollback kept, leaves to adopt), rows, orphans, check, analyse,
+-- checks.
 create or replace function tandem.migrate_step(
     p_mapping text, p_run bigint, p_rows integer, p_failure jsonb
 ) returns tandem.step_result

@@ -11,7 +11,11 @@ comment on schema {{ S | ident }} is
 {{ ('pgtandem: rendered code of the mapping ' ~ m.name) | literal }};
 
 -- What is kept of deleted rows, dated rows to come, and the counters of calls.
-select tandem._create_stores({{ m.name | literal }});
+do $stores$
+begin
+    perform tandem._create_stores({{ m.name | literal }});
+end
+$stores$;
 {% for direction in ('f2h', 'h2f') %}
 {% set name = '_' ~ direction ~ '_class' %}
 

@@ -23,7 +23,10 @@ begin
     {{ level.sync | column('new') }} := null;
 {% endfor %}
     if v_fault is not null then
-        perform {{ S | ident }}._refuse(v_fault, {{ m.flat.key | column('new') }}::text);
+{% if m.reject == 'raise' %}
+        perform tandem._refuse({{ m.name | literal }}, {{ m.flat.table | literal }}, {{ m.flat.key | column('new') }}::text, v_fault,
+            'The flat row was not written: the policy of this mapping is raise.', 'Correct the value, or choose reject = "keep" in the mapping.');
+{% endif %}
         {{ m.flat.status | column('new') }} := 'rejected';
         return new;
     end if;

@@ -266,8 +266,8 @@ create type tandem.requirement as (
 comment on type tandem.requirement is
     'Something that a mapping needs in the user''s schema, and the statement that makes it.';
 
--- By its value the triggers know each other's writes: it begins where nobody can guess, and only the
--- owner can read it.
+-- By its value the triggers know each other's writes: it begins where nobody can guess, and only
+-- the owner can read it.
 create sequence tandem.origin cycle;
 
 select pg_catalog.setval(
