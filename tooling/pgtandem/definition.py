@@ -229,9 +229,10 @@ def _made_triggers(mapping: Mapping) -> list[object]:
             )
         ]
     keys = [(one.table, one.id) for one in (*mapping.chain, *mapping.satellites)]
+    truncate = "hierarchy_truncate.sql"
     for table, key in keys:
         triggers += [
-            _trigger(mapping, table, "tandem_23_truncate", "hierarchy_truncate.sql", "trigger", table),
+            _trigger(mapping, table, "tandem_23_truncate", truncate, "trigger", table),
             _trigger(mapping, table, "tandem_90_log", "log.sql", "trigger", table, key),
         ]
     key = mapping.flat.key
