@@ -290,9 +290,7 @@ def test_nobody_but_the_owner_reads_the_token(db: Database) -> None:
         assert sqlstate(old, text) == "42501"
     query = "select last_value from pg_sequences where sequencename = 'origin'"
     assert one(old, query) is None
-    start = (
-        "select seqstart from pg_sequence where seqrelid = to_regclass('tandem.origin')"
-    )
+    start = "select seqstart from pg_sequence where seqrelid = to_regclass('tandem.origin')"
     assert one(owner, query) - one(owner, start) > 1_000_000
 
 
