@@ -228,11 +228,13 @@ def _made_triggers(mapping: Mapping) -> list[object]:
                 ("tandem_22_delete", "trigger_delete"),
             )
         ]
-    keys = [(one.table, one.id) for one in (*mapping.chain, *mapping.satellites)]
-    truncate = "hierarchy_truncate.sql"
-    for table, key in keys:
+    ids = [level.id for level in mapping.chain] + [one.id for one in mapping.satellites]
+    for table, key in zip(mapping.hierarchy_tables, ids, strict=True):
+        truncate = _trigger(
+            mapping, table, "tandem_23_truncate", "hierarchy_truncate.sql", "trigger", table
+        )
         triggers += [
-            _trigger(mapping, table, "tandem_23_truncate", truncate, "trigger", table),
+            truncate,
             _trigger(mapping, table, "tandem_90_log", "log.sql", "trigger", table, key),
         ]
     key = mapping.flat.key
