@@ -24,7 +24,9 @@ begin
         execute pg_catalog.format(
             'select pg_catalog.count(*) * $1 from %s as flat', v_definition ->> 'flat'
         ) into r_result.total_rows using case when v_remove then 2 else 1 end;
-        r_result.cursor := tandem._rollback_stage(p_mapping, 'note');
+        r_result.cursor := pg_catalog.jsonb_build_object(
+            'stage', 'note', 'from', tandem._key_after(p_mapping, null)
+        );
         r_result.message := 'noting which row belongs to which leaf';
     elsif v_stage in ('note', 'rows') then
         return tandem._rollback_rows(p_mapping, p_run, p_rows);
@@ -47,8 +49,9 @@ begin
             perform tandem._note_links(p_mapping);
             r_result.cursor := r_run.cursor || '{"noted": true}';
         else
-            r_result.cursor := case when v_remove then tandem._rollback_stage(p_mapping, 'rows')
-                else '{"stage": "columns"}' end;
+            r_result.cursor := case when v_remove then pg_catalog.jsonb_build_object(
+                'stage', 'rows', 'from', tandem._key_after(p_mapping, null)
+            ) else '{"stage": "columns"}' end;
         end if;
     elsif v_stage = 'levels' then
         if tandem._keep_levels(p_mapping, p_rows) = 0 then

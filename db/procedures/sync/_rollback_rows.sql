@@ -35,18 +35,12 @@ begin
     v_remove := r_run.params ->> 'hierarchy' = 'remove';
     r_result := row(false, case v_stage when 'note' then '{"stage": "off"}'::jsonb
         else '{"stage": "levels"}' end, 0, 0, 0, 0, null, null);
+    select b.last_key, b.rows_locked into v_last, r_result.read_rows
+    from tandem._lock_batch(p_mapping, r_run.cursor ->> 'from', p_rows) as b;
+    if v_last is null then
+        return r_result;
+    end if;
     perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
-    execute pg_catalog.format(
-        'select
-            (pg_catalog.array_agg(b.batch_key order by b.batch_key desc))[1]::text,
-            pg_catalog.count(*)
-        from (
-            select %1$s as batch_key from %2$s as flat
-            where %1$s >= $1::%3$s order by %1$s limit $2
-            for no key update
-        ) as b',
-        v_key, v_flat, v_type
-    ) into v_last, r_result.read_rows using r_run.cursor ->> 'from', p_rows;
     if v_stage = 'note' then
         -- content that an earlier rollback kept stays
         execute pg_catalog.format(
@@ -72,10 +66,7 @@ begin
     end if;
     r_result.written_rows := case when v_remove and v_stage = 'note' then 0 else v_done end;
     r_result.unchanged_rows := r_result.read_rows - r_result.written_rows;
-    execute pg_catalog.format(
-        'select %1$s::text from %2$s as flat where %1$s > $1::%3$s order by %1$s limit 1',
-        v_key, v_flat, v_type
-    ) into v_next using v_last;
+    v_next := tandem._key_after(p_mapping, v_last);
     if v_next is not null then
         r_result.cursor := pg_catalog.jsonb_build_object('stage', v_stage, 'from', v_next);
     end if;
