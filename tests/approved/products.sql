@@ -211,13 +211,17 @@ comment on function tandem_products._fault(text, text, text, text, text, jsonb, 
 create or replace function tandem_products._keep(p_leaf uuid, p_key text, p_reason text) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set intervalstyle = 'postgres'
+set extra_float_digits = 1
 as $_keep$
 #variable_conflict use_variable
 declare
     v_satellites jsonb := '{}';
     v_leaf jsonb;
 begin
-    -- locked first, read afterwards: what a concurrent writer has just committed is kept as well
+    -- locked before it is read, or deleted and read by one statement: what a concurrent writer has just
+    -- committed is kept as well
     select pg_catalog.to_jsonb(config.*) into v_leaf
     from public.tblconfig as config
     where config.configid = p_leaf
@@ -225,17 +229,18 @@ begin
     if not found then
         return false;
     end if;
-    v_satellites := v_satellites || pg_catalog.jsonb_build_object('price', (
-        select coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(s.*)), '[]')
-        from public.tblconfigprice as s
-        where s.configid = p_leaf
-    ));
+    with gone as (
+        delete from public.tblconfigprice as s where s.configid = p_leaf
+        returning s.*
+    )
+    select v_satellites || pg_catalog.jsonb_build_object('price', coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(gone.*)), '[]'))
+    into v_satellites
+    from gone;
     insert into tandem_products.kept (flat_key, leaf_id, leaf, satellites, reason)
     values (p_key, p_leaf, v_leaf, v_satellites, p_reason)
     on conflict (leaf_id) do update
     set flat_key = excluded.flat_key, leaf = excluded.leaf, satellites = excluded.satellites,
         reason = excluded.reason, kept_at = excluded.kept_at;
-    delete from public.tblconfigprice as s where s.configid = p_leaf;
     delete from public.tblconfig as config
     where config.configid = p_leaf;
     if not found then
@@ -1051,7 +1056,7 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
             select from public.tblproduct as flat
             where flat.configid = kept.leaf_id
         )
-        order by kept.kept_at desc
+        order by kept.reason = 'deleted', kept.kept_at desc
         limit 1;
     end if;
     delete from tandem_products.kept as kept where kept.leaf_id = r_kept.leaf_id;
@@ -1078,13 +1083,13 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
     v_written := found;
     if r_kept.leaf is not null then
         -- what the flat table cannot hold comes back
-        perform tandem._put_back(
+        perform tandem._give_back(
             'public.tblconfig'::regclass,
             r_kept.leaf || pg_catalog.jsonb_build_object(
                 'configid', v_leaf, 'catalogid', r_place.catalog_id
             ), pg_catalog.current_setting('search_path')
         );
-        perform tandem._put_back('public.tblconfigprice'::regclass, k.content, pg_catalog.current_setting('search_path'))
+        perform tandem._give_back('public.tblconfigprice'::regclass, k.content, pg_catalog.current_setting('search_path'))
         from pg_catalog.jsonb_array_elements(r_kept.satellites -> 'price') as k (content);
         insert into tandem_products.due (satellite, leaf_id, effective)
         select 'price', v_leaf, s.effectivefrom
@@ -1710,7 +1715,7 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
             select from public.tblproduct as flat
             where flat.configid = kept.leaf_id
         )
-    order by kept.kept_at desc
+    order by kept.reason = 'deleted', kept.kept_at desc
     limit 1;
     if found then
         -- The AFTER trigger brings back what was kept, the slow way: no parents are assigned here.
@@ -1807,7 +1812,7 @@ begin
             select from public.tblproduct as flat
             where flat.configid = kept.leaf_id
         )
-    order by kept.kept_at desc
+    order by kept.reason = 'deleted', kept.kept_at desc
     limit 1;
     if found then
         update public.tblproduct as flat
@@ -2103,6 +2108,8 @@ begin
     if v_status <> 'active' then
         perform tandem._resolve('products', v_key, 'deleted');
     end if;
+    -- a note of a rollback that did not go on
+    delete from tandem_products.kept as kept where kept.leaf_id = old.configid and kept.leaf is null;
     delete from tandem_products.due as due where due.leaf_id = old.configid;
     v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
     v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));

@@ -8,6 +8,7 @@ as $_run_batch$
 declare
     v_batch integer;
 begin
+    perform tandem._may_run(r.kind, r.mapping) from tandem.run as r where r.run_id = p_run;
     update tandem.run as r
     set cursor = p_step.cursor,
         total_rows = coalesce(p_step.total_rows, r.total_rows),

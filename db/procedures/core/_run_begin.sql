@@ -8,13 +8,9 @@ as $_run_begin$
 declare
     -- How fast to go may change between attempts; what to do may not.
     v_tuning constant text[] := array['batch_rows', 'target_ms', 'pause_ms', 'max_batches'];
-    v_caller name := coalesce(
-        nullif(pg_catalog.current_setting('role'), 'none'), session_user
-    );
     r_run tandem.run;
 begin
-    -- inside this function current_user is its owner
-    perform tandem._step_of(p_kind, p_mapping, v_caller);
+    perform tandem._may_run(p_kind, p_mapping);
     -- Nothing is waited for in a queue. A live run lets go of its lock for some microseconds at
     -- each COMMIT: a wait would end just then, and take the run over from a session that works.
     for v_poll in 1 .. 4 loop

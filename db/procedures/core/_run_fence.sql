@@ -4,6 +4,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $_run_fence$
 begin
+    perform tandem._may_run(r.kind, r.mapping) from tandem.run as r where r.run_id = p_run;
     perform pg_catalog.pg_advisory_xact_lock(tandem._run_lock(), p_run::integer);
     perform from tandem.run as r
     where r.run_id = p_run and r.attempt = p_attempt and r.finished_at is null

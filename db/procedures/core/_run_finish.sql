@@ -5,6 +5,7 @@ language sql
 security definer
 set search_path = pg_catalog, pg_temp
 as $_run_finish$
+    select tandem._may_run(r.kind, r.mapping) from tandem.run as r where r.run_id = p_run;
     update tandem.run as r
     set state = p_state,
         finished_at = case when p_state <> 'paused' then pg_catalog.clock_timestamp() end,

@@ -24,9 +24,11 @@ begin
             create table %1$I.kept_level (
                 level text not null,
                 id uuid not null,
+                parent uuid,
                 content jsonb not null,
                 constraint kept_level_pkey primary key (level, id)
             );
+            create index kept_level_parent_idx on %1$I.kept_level (level, parent);
             -- Dated rows whose time has not come: written by the triggers, taken by apply_due.
             create table %1$I.due (
                 satellite text not null,

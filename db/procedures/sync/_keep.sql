@@ -2,13 +2,17 @@
 create or replace function {{ S | ident }}._keep(p_leaf uuid, p_key text, p_reason text) returns boolean
 language plpgsql
 set search_path = {{ m.search_path | path }}
+set datestyle = 'ISO, MDY'
+set intervalstyle = 'postgres'
+set extra_float_digits = 1
 as $_keep$
 #variable_conflict use_variable
 declare
     v_satellites jsonb := '{}';
     v_leaf jsonb;
 begin
-    -- locked first, read afterwards: what a concurrent writer has just committed is kept as well
+    -- locked before it is read, or deleted and read by one statement: what a concurrent writer has just
+    -- committed is kept as well
     select pg_catalog.to_jsonb({{ m.leaf.name | ident }}.*) into v_leaf
     from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
@@ -17,20 +21,19 @@ begin
         return false;
     end if;
 {% for satellite in m.satellites %}
-    v_satellites := v_satellites || pg_catalog.jsonb_build_object({{ satellite.name | literal }}, (
-        select coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(s.*)), '[]')
-        from {{ satellite.table | relation(m.schema) }} as s
-        where {{ satellite.parent | column('s') }} = p_leaf
-    ));
+    with gone as (
+        delete from {{ satellite.table | relation(m.schema) }} as s where {{ satellite.parent | column('s') }} = p_leaf
+        returning s.*
+    )
+    select v_satellites || pg_catalog.jsonb_build_object({{ satellite.name | literal }}, coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(gone.*)), '[]'))
+    into v_satellites
+    from gone;
 {% endfor %}
     insert into {{ S | ident }}.kept (flat_key, leaf_id, leaf, satellites, reason)
     values (p_key, p_leaf, v_leaf, v_satellites, p_reason)
     on conflict (leaf_id) do update
     set flat_key = excluded.flat_key, leaf = excluded.leaf, satellites = excluded.satellites,
         reason = excluded.reason, kept_at = excluded.kept_at;
-{% for satellite in m.satellites %}
-    delete from {{ satellite.table | relation(m.schema) }} as s where {{ satellite.parent | column('s') }} = p_leaf;
-{% endfor %}
     delete from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf;
     if not found then

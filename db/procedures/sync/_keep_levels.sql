@@ -1,8 +1,12 @@
 -- Rollback with p_hierarchy remove: takes leaves without a flat row and the upper levels out,
--- bottom up, and keeps their rows. One table a batch.
+-- bottom up, and keeps their rows. One table a batch. What is kept as text is written in one style
+-- and read in the same (_give_back), whoever deletes and whoever inserts.
 create or replace function tandem._keep_levels(p_mapping text, p_rows integer) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set intervalstyle = 'postgres'
+set extra_float_digits = 1
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -11,41 +15,51 @@ set enable_bitmapscan = off
 set jit = off
 as $_keep_levels$
 declare
+    v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;
     v_schema text := 'tandem_' || p_mapping;
     v_count bigint;
     r_level record;
 begin
-    perform pg_catalog.set_config('search_path', tandem._path_of(p_mapping), true);
+    perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
     for r_level in select * from tandem._levels(p_mapping) as l order by l.ordinal desc
     loop
         if r_level.is_leaf then
-            -- those that have no flat row are kept under their own id, or as an earlier rollback
-            -- noted them
+            -- Those that no flat row is linked to are kept under their own id, or as an earlier
+            -- rollback noted them. Such a note holds where its flat row waits for its leaf; else
+            -- that row is gone, or the key is another's by now.
             execute pg_catalog.format(
                 'select pg_catalog.count(%1$I._keep(
                     n.leaf_id, coalesce(n.flat_key, ''leaf '' || n.leaf_id),
-                    coalesce(n.reason, ''deleted'')
+                    case when n.is_awaited then n.reason else ''deleted'' end
                 ))
                 from (
-                    select one.%2$I as leaf_id, kept.flat_key, kept.reason
+                    select
+                        one.%2$I as leaf_id, kept.flat_key, kept.reason,
+                        exists (
+                            select from %4$s as flat
+                            where flat.%5$I = kept.flat_key::%6$s and flat.%7$I is null
+                        ) as is_awaited
                     from %3$s as one
                     left join %1$I.kept as kept on kept.leaf_id = one.%2$I
                     limit $1
                 ) as n',
-                v_schema, r_level.id, r_level.relation
+                v_schema, r_level.id, r_level.relation, v_definition ->> 'flat',
+                v_definition ->> 'key', v_definition ->> 'key_type', r_level.sync
             ) into v_count using p_rows;
         else
             execute pg_catalog.format(
                 'with gone as (
                     delete from %1$s as one
                     where one.%2$I in (select other.%2$I from %1$s as other limit $1)
-                    returning one.%2$I as id, pg_catalog.to_jsonb(one.*) as content
+                    returning one.%2$I as id, %5$s as parent, pg_catalog.to_jsonb(one.*) as content
                 )
 
-                insert into %3$I.kept_level (level, id, content)
-                select %4$L, gone.id, gone.content from gone
-                on conflict (level, id) do update set content = excluded.content',
-                r_level.relation, r_level.id, v_schema, r_level.name
+                insert into %3$I.kept_level (level, id, parent, content)
+                select %4$L, gone.id, gone.parent, gone.content from gone
+                on conflict (level, id) do update
+                set parent = excluded.parent, content = excluded.content',
+                r_level.relation, r_level.id, v_schema, r_level.name,
+                coalesce('one.' || pg_catalog.quote_ident(r_level.parent), 'null::uuid')
             ) using p_rows;
             get diagnostics v_count = row_count;
         end if;

@@ -55,7 +55,7 @@ begin
             select from {{ m.flat.table | relation(m.schema) }} as flat
             where {{ m.leaf.sync | column('flat') }} = kept.leaf_id
         )
-        order by kept.kept_at desc
+        order by kept.reason = 'deleted', kept.kept_at desc
         limit 1;
     end if;
     delete from {{ S | ident }}.kept as kept where kept.leaf_id = r_kept.leaf_id;
@@ -85,14 +85,14 @@ begin
     v_written := found;
     if r_kept.leaf is not null then
         -- what the flat table cannot hold comes back
-        perform tandem._put_back(
+        perform tandem._give_back(
             {{ m.leaf.table | relation(m.schema) | literal }}::regclass,
             r_kept.leaf || pg_catalog.jsonb_build_object(
                 {{ m.leaf.id | literal }}, v_leaf, {{ m.leaf.parent | literal }}, r_place.{{ m.bottom.name | trusted }}_id
             ), pg_catalog.current_setting('search_path')
         );
 {% for satellite in m.satellites %}
-        perform tandem._put_back({{ satellite.table | relation(m.schema) | literal }}::regclass, k.content, pg_catalog.current_setting('search_path'))
+        perform tandem._give_back({{ satellite.table | relation(m.schema) | literal }}::regclass, k.content, pg_catalog.current_setting('search_path'))
         from pg_catalog.jsonb_array_elements(r_kept.satellites -> {{ satellite.name | literal }}) as k (content);
         insert into {{ S | ident }}.due (satellite, leaf_id, effective)
         select {{ satellite.name | literal }}, v_leaf, {{ satellite.effective | column('s') }}

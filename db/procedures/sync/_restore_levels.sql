@@ -1,11 +1,16 @@
--- The way forward again: the upper levels come back, top down. One table a batch.
+-- The way forward again: rows of the upper levels come back with all that was below them in one
+-- transaction, so that nobody meets, and deletes, a parent without its children.
 create or replace function tandem._restore_levels(p_mapping text, p_rows integer) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_restore_levels$
 declare
+    v_schema text := 'tandem_' || p_mapping;
+    v_path text := tandem._path_of(p_mapping);
+    v_total bigint := 0;
     v_count bigint;
     v_refused jsonb;
+    v_parents uuid[];
     r_level record;
 begin
     for r_level in select * from tandem._levels(p_mapping) as l where not l.is_leaf
@@ -13,31 +18,38 @@ begin
         execute pg_catalog.format(
             'with back as (
                 delete from %1$I.kept_level as k
-                where k.level = $1 and k.id in (
-                    select o.id from %1$I.kept_level as o where o.level = $1 limit $2
-                )
-                returning k.content
+                where k.level = $1 and case when $2 is null
+                    then k.id in (
+                        select o.id from %1$I.kept_level as o where o.level = $1 limit $3
+                    )
+                    else k.parent = any ($2) end
+                returning k.id, k.content
             ),
 
             tried as (
-                select back.content, tandem._put_back($3, back.content, $4) as is_back from back
+                select back.id, back.content, tandem._give_back($4, back.content, $5) as is_back
+                from back
             )
 
             select
-                pg_catalog.count(*),
+                pg_catalog.count(*), pg_catalog.array_agg(tried.id),
                 pg_catalog.jsonb_agg(tried.content) filter (where not tried.is_back)
             from tried',
-            'tandem_' || p_mapping
-        ) into v_count, v_refused using r_level.name, p_rows, r_level.relation::regclass,
-            tandem._path_of(p_mapping);
+            v_schema
+        ) into v_count, v_parents, v_refused
+        using r_level.name, v_parents, p_rows, r_level.relation::regclass, v_path;
+        v_total := v_total + v_count;
         if v_refused is not null then
-            perform tandem._unite_levels(p_mapping, r_level.ordinal, v_refused);
+            v_parents := v_parents || tandem._unite_levels(p_mapping, r_level.ordinal, v_refused);
         end if;
-        exit when v_count > 0;
+        if v_parents is null and v_total > 0 then
+            exit;
+        end if;
     end loop;
-    return v_count;
+    return v_total;
 end
 $_restore_levels$;
 
 comment on function tandem._restore_levels(text, integer) is
-'Brings rows of the upper levels back that a rollback took out; returns how many, 0 at the end.';
+'Brings rows of the upper levels back that a rollback took out: p_rows of the highest level that '
+'has such rows, and all below them. Returns how many, 0 at the end.';

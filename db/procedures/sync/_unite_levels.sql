@@ -3,7 +3,7 @@
 -- such care: they are placed by the natural key.
 create or replace function tandem._unite_levels(
     p_mapping text, p_ordinal integer, p_refused jsonb
-) returns void
+) returns uuid[]
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_unite_levels$
@@ -59,15 +59,20 @@ begin
     if r_child.parent is not null then
         execute pg_catalog.format(
             'update %1$I.kept_level as k
-            set content = k.content
-                || pg_catalog.jsonb_build_object($2, $1 -> (k.content ->> $2))
-            where k.level = $3 and $1 ? (k.content ->> $2)',
+            set parent = ($1 ->> k.parent::text)::uuid,
+                content = k.content
+                || pg_catalog.jsonb_build_object($2, $1 -> k.parent::text)
+            where k.level = $3
+                and k.parent in (
+                    select o.id::uuid from pg_catalog.jsonb_object_keys($1) as o (id)
+                )',
             'tandem_' || p_mapping
         ) using v_pairs, r_child.parent, r_child.name;
     end if;
+    return array(select v.value::uuid from pg_catalog.jsonb_each_text(v_pairs) as v);
 end
 $_unite_levels$;
 
 comment on function tandem._unite_levels(text, integer, jsonb) is
 'Unites kept rows of an upper level that cannot come back with the rows that have taken their '
-'natural key meanwhile; raises TD031 where there is no such row.';
+'natural key meanwhile, whose ids it returns; raises TD031 where there is no such row.';

@@ -38,7 +38,7 @@ begin
             select from {{ m.flat.table | relation(m.schema) }} as flat
             where {{ m.leaf.sync | column('flat') }} = kept.leaf_id
         )
-    order by kept.kept_at desc
+    order by kept.reason = 'deleted', kept.kept_at desc
     limit 1;
     if found then
         -- The AFTER trigger brings back what was kept, the slow way: no parents are assigned here.

@@ -27,7 +27,7 @@ begin
             select from {{ m.flat.table | relation(m.schema) }} as flat
             where {{ m.leaf.sync | column('flat') }} = kept.leaf_id
         )
-    order by kept.kept_at desc
+    order by kept.reason = 'deleted', kept.kept_at desc
     limit 1;
     if found then
         update {{ m.flat.table | relation(m.schema) }} as flat

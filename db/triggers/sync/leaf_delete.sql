@@ -31,6 +31,8 @@ begin
     if v_status <> 'active' then
         perform tandem._resolve({{ m.name | literal }}, v_key, 'deleted');
     end if;
+    -- a note of a rollback that did not go on
+    delete from {{ S | ident }}.kept as kept where kept.leaf_id = {{ m.leaf.id | column('old') }} and kept.leaf is null;
     delete from {{ S | ident }}.due as due where due.leaf_id = {{ m.leaf.id | column('old') }};
     {{ leave('h2f') }}
 end
