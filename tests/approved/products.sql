@@ -217,12 +217,12 @@ set extra_float_digits = 1
 as $_keep$
 #variable_conflict use_variable
 declare
-    v_satellites jsonb := '{}';
-    v_leaf jsonb;
+    v_leaf json;
+    v_rows_1 json;  -- price
 begin
     -- locked before it is read, or deleted and read by one statement: what a concurrent writer has just
     -- committed is kept as well
-    select pg_catalog.to_jsonb(config.*) into v_leaf
+    select pg_catalog.to_json(config.*) into v_leaf
     from public.tblconfig as config
     where config.configid = p_leaf
     for update;
@@ -233,11 +233,10 @@ begin
         delete from public.tblconfigprice as s where s.configid = p_leaf
         returning s.*
     )
-    select v_satellites || pg_catalog.jsonb_build_object('price', coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(gone.*)), '[]'))
-    into v_satellites
+    select coalesce(pg_catalog.json_agg(pg_catalog.to_json(gone.*)), '[]') into v_rows_1
     from gone;
     insert into tandem_products.kept (flat_key, leaf_id, leaf, satellites, reason)
-    values (p_key, p_leaf, v_leaf, v_satellites, p_reason)
+    values (p_key, p_leaf, v_leaf, pg_catalog.json_build_object('price', v_rows_1), p_reason)
     on conflict (leaf_id) do update
     set flat_key = excluded.flat_key, leaf = excluded.leaf, satellites = excluded.satellites,
         reason = excluded.reason, kept_at = excluded.kept_at;
@@ -398,7 +397,7 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
     -- Rows that the loop found to fail on their own, and rows that cannot fit.
     if p_failure is not null then
         perform tandem._reject(
-            'products', 'flat', flat.productid::text, pg_catalog.to_jsonb(flat.*),
+            'products', 'flat', flat.productid::text, pg_catalog.to_json(flat.*),
             p_failure ->> 'sqlstate', p_failure ->> 'message',
             coalesce(nullif(p_failure ->> 'hint', ''), p_failure ->> 'detail'), p_run
         )
@@ -412,7 +411,7 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
     end if;
     if v_odd then
         for r_row in
-            select flat.productid as row_key, pg_catalog.to_jsonb(flat.*) as content, tandem_products._fault(
+            select flat.productid as row_key, pg_catalog.to_json(flat.*) as content, tandem_products._fault(
 flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, flat.configdata, flat.status, flat.amount, flat.currency
         ) as fault
             from public.tblproduct as flat
@@ -803,9 +802,9 @@ begin
             perform tandem._cannot_place('products', 'tblbaseproduct');
         end if;
         perform tandem._put_back('public.tblbaseproduct'::regclass, coalesce((
-            select pg_catalog.to_jsonb(one.*) from public.tblbaseproduct as one
+            select pg_catalog.to_json(one.*) from public.tblbaseproduct as one
             where one.baseproductid = p_from[1]
-        ), '{}') || pg_catalog.jsonb_build_object(
+        ), '{}'), pg_catalog.json_build_object(
             'baseproductid', tandem.new_id(), 'name', p_base
         ), pg_catalog.current_setting('search_path'));
     end loop;
@@ -820,9 +819,9 @@ begin
             perform tandem._cannot_place('products', 'tblproductversion');
         end if;
         perform tandem._put_back('public.tblproductversion'::regclass, coalesce((
-            select pg_catalog.to_jsonb(one.*) from public.tblproductversion as one
+            select pg_catalog.to_json(one.*) from public.tblproductversion as one
             where one.versionid = p_from[2]
-        ), '{}') || pg_catalog.jsonb_build_object(
+        ), '{}'), pg_catalog.json_build_object(
             'versionid', tandem.new_id(), 'baseproductid', _place.base_id, 'version', p_version
         ), pg_catalog.current_setting('search_path'));
     end loop;
@@ -837,9 +836,9 @@ begin
             perform tandem._cannot_place('products', 'tblcatalog');
         end if;
         perform tandem._put_back('public.tblcatalog'::regclass, coalesce((
-            select pg_catalog.to_jsonb(one.*) from public.tblcatalog as one
+            select pg_catalog.to_json(one.*) from public.tblcatalog as one
             where one.catalogid = p_from[3]
-        ), '{}') || pg_catalog.jsonb_build_object(
+        ), '{}'), pg_catalog.json_build_object(
             'catalogid', tandem.new_id(), 'versionid', _place.version_id, 'name', p_catalog
         ), pg_catalog.current_setting('search_path'));
     end loop;
@@ -1036,7 +1035,7 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
     );
     if v_fault is not null then
         perform tandem._reject(
-            'products', 'flat', p_key::text, pg_catalog.to_jsonb(r_flat), 'TD030', v_fault,
+            'products', 'flat', p_key::text, pg_catalog.to_json(r_flat), 'TD030', v_fault,
             'Correct the row in tblproduct; it is synced by that write.', p_run
         );
         update public.tblproduct as flat
@@ -1085,12 +1084,12 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
         -- what the flat table cannot hold comes back
         perform tandem._give_back(
             'public.tblconfig'::regclass,
-            r_kept.leaf || pg_catalog.jsonb_build_object(
+            r_kept.leaf, pg_catalog.json_build_object(
                 'configid', v_leaf, 'catalogid', r_place.catalog_id
             ), pg_catalog.current_setting('search_path')
         );
-        perform tandem._give_back('public.tblconfigprice'::regclass, k.content, pg_catalog.current_setting('search_path'))
-        from pg_catalog.jsonb_array_elements(r_kept.satellites -> 'price') as k (content);
+        perform tandem._give_back('public.tblconfigprice'::regclass, k.content, '{}', pg_catalog.current_setting('search_path'))
+        from pg_catalog.json_array_elements(r_kept.satellites -> 'price') as k (content);
         insert into tandem_products.due (satellite, leaf_id, effective)
         select 'price', v_leaf, s.effectivefrom
         from public.tblconfigprice as s
@@ -1692,7 +1691,7 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_fault text;
 begin
-    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return new;
     end if;
@@ -1759,7 +1758,7 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_call bigint;
 begin
-    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return null;
     end if;
@@ -1771,7 +1770,7 @@ begin
     if old.configid is not null then
         perform tandem_products._keep(old.configid, old.productid::text, 'deleted');
     end if;
-    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._f2h_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
@@ -1793,7 +1792,7 @@ declare
     v_kept uuid;
     r_leaf record;
 begin
-    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return null;
     end if;
@@ -1857,7 +1856,7 @@ begin
             perform tandem_products._pull(new.configid);
         end if;
     end if;
-    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._f2h_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
@@ -1889,7 +1888,7 @@ begin
     update tandem.rejected_row as r
     set resolved_at = pg_catalog.clock_timestamp(), resolution = 'deleted'
     where r.mapping = 'products' and r.side = 'flat' and r.resolved_at is null;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    perform tandem._unmark(v_origin);
     return null;
 end
 $flat_truncate$;
@@ -1914,7 +1913,7 @@ declare
     v_changed_4 boolean := old.status is distinct from new.status;  -- status
     r_leaf record;
 begin
-    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
         or not (old.productid is distinct from new.productid
         or old.productname is distinct from new.productname
@@ -1931,6 +1930,12 @@ begin
     v_call := tandem._mark(v_origin);
     v_call := pg_catalog.nextval('tandem_products.f2h_calls');
     if old.productid is distinct from new.productid then
+        if old.configid is null then
+            -- rejected, or on the way forward and not linked yet: what is kept of it is found by its key
+            update tandem_products.kept as kept
+            set flat_key = new.productid::text
+            where kept.flat_key = old.productid::text;
+        end if;
         -- Identity follows the row. The notes of rejected rows do so by what the table holds now:
         -- keys may have been swapped.
         if not exists (
@@ -2003,7 +2008,7 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
             perform tandem_products._pull(new.configid);
         end if;
     end if;
-    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._f2h_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
@@ -2055,13 +2060,13 @@ begin
     new.result := case new.verb
         when 'migrate' then tandem_products._migrate_batch(new.run_id, new.batch_rows, new.failure)
         when 'restore' then tandem._restore_batch('products', new.run_id, new.batch_rows)
-        when 'orphans' then tandem._drop_orphans('products', new.run_id, new.batch_rows)
+        when 'orphans' then tandem._drop_orphans('products', new.run_id, new.batch_rows, new.failure)
         when 'repair' then tandem._repair_batch('products', new.run_id, new.batch_rows, new.failure)
         when 'rollback' then tandem._rollback_batch('products', new.run_id, new.batch_rows)
         when 'retry_rejected' then tandem._retry_batch('products', new.run_id, new.batch_rows, new.failure)
         when 'apply_due' then tandem._apply_due_batch('products', new.run_id, new.batch_rows, new.failure)
     end;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    perform tandem._unmark(v_origin);
     return new;
 end
 $inside$;
@@ -2083,7 +2088,7 @@ declare
     v_key text;
     v_status text;
 begin
-    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return null;
     end if;
@@ -2111,7 +2116,7 @@ begin
     -- a note of a rollback that did not go on
     delete from tandem_products.kept as kept where kept.leaf_id = old.configid and kept.leaf is null;
     delete from tandem_products.due as due where due.leaf_id = old.configid;
-    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
@@ -2130,7 +2135,7 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_call bigint;
 begin
-    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return null;
     end if;
@@ -2138,7 +2143,7 @@ begin
     v_call := pg_catalog.nextval('tandem_products.h2f_calls');
 
     perform tandem_products._add_flat(new.configid);
-    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
@@ -2163,7 +2168,7 @@ declare
     v_changed_4 boolean := old.status is distinct from new.status;  -- status
     r_flat record;
 begin
-    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
         or not (old.configid is distinct from new.configid or old.catalogid is distinct from new.catalogid or v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4) then
         return null;
@@ -2220,7 +2225,7 @@ begin
     ) then
         perform tandem_products._pull_price(new.configid);
     end if;
-    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
@@ -2235,7 +2240,7 @@ create or replace function tandem_products.log() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $log$
 #variable_conflict use_variable
 declare
-    v_row jsonb := case when tg_op = 'DELETE' then pg_catalog.to_jsonb(old) else pg_catalog.to_jsonb(new) end;
+    v_row json := case when tg_op = 'DELETE' then pg_catalog.to_json(old) else pg_catalog.to_json(new) end;
 begin
     insert into tandem.sync_log (mapping, table_name, operation, row_key, by_sync)
     values (
@@ -2261,7 +2266,7 @@ declare
     v_own boolean;
     v_key bigint;
 begin
-    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
         or not (old.baseproductid is distinct from new.baseproductid
         or old.name is distinct from new.name) then
@@ -2301,7 +2306,7 @@ begin
     loop
         perform tandem_products._push(v_key, null, 1);
     end loop;
-    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
@@ -2321,7 +2326,7 @@ declare
     v_own boolean;
     v_key bigint;
 begin
-    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
         or not (old.versionid is distinct from new.versionid
         or old.baseproductid is distinct from new.baseproductid
@@ -2366,7 +2371,7 @@ begin
     loop
         perform tandem_products._push(v_key, null, 1);
     end loop;
-    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
@@ -2386,7 +2391,7 @@ declare
     v_own boolean;
     v_key bigint;
 begin
-    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
         or not (old.catalogid is distinct from new.catalogid
         or old.versionid is distinct from new.versionid
@@ -2430,7 +2435,7 @@ begin
     loop
         perform tandem_products._push(v_key, null, 1);
     end loop;
-    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end
@@ -2453,7 +2458,7 @@ declare
     v_row uuid;
     v_was timestamptz;
 begin
-    if pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
         or (tg_op = 'UPDATE' and not (old.configid is distinct from new.configid or old.effectivefrom is distinct from new.effectivefrom
         or old.amount is distinct from new.amount
@@ -2482,7 +2487,7 @@ begin
     else
         perform tandem_products._settle_price(coalesce(v_new, v_old), v_row, v_was);
     end if;
-    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
+    v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
     return null;
 end

@@ -374,7 +374,7 @@ def test_a_mapping_that_another_build_left_here_is_not_left_behind(
     """The rendered code of a mapping fits the routines of its own build alone."""
     conn = db.owner()
     source = products.source.replace('name = "products"', 'name = "others"', 1)
-    other = parse_mapping(source.replace('"tblproduct"', '"tblother"', 1))
+    other = parse_mapping(re.sub(r'table = "tbl', 'table = "other', source))
     assert deploy(conn, [other]).changed == ("others",)  # the same build: one at a time is right
     conn.execute("update tandem.deployment set hash = 'older' where what = 'package'")
     error = refused(conn, [products], "TD017")

@@ -32,6 +32,8 @@ def fault(old: str, new: str, count: int = 1) -> str:
         ('reject = "keep"', 'reject = "keep"\nrejekt = "x"', ["policy", "rejekt"]),
         ('add_leaf = "add_configuration"', 'add_leef = "x"', ["operations", "add_leef"]),
         ('{ policy = "reject" }', '{ policy = "reject", x = 1 }', ["missing.productname", "'x'"]),
+        # a key that each session may write differently
+        ('productid = "bigint"', 'productid = "date"', ["flat", "'productid'", "date"]),
         # what is missing
         ('name = "products"', "", ["my.toml", "name is missing"]),
         ('table = "tblcatalog"', "", ["level 3", "table is missing"]),

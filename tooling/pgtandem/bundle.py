@@ -183,14 +183,6 @@ begin
                 {name}
             );
     end if;
-    if exists (
-        select from tandem.mapping as m
-        where m.name <> {name} and m.schema_name = {schema_name} and m.flat_table = {flat_table}
-    ) then
-        raise exception 'table % has another mapping already', {flat_table}
-        using errcode = 'TD006', detail = 'One flat table is kept in step with one hierarchy.',
-            hint = 'Undeploy the other mapping first.';
-    end if;
 end
 $mapping$;
 insert into tandem.mapping as m (
@@ -205,6 +197,23 @@ set schema_name = excluded.schema_name, flat_table = excluded.flat_table,
     key_type = excluded.key_type, definition = excluded.definition, source = excluded.source,
     source_hash = excluded.source_hash, hash = excluded.hash, version = excluded.version,
     deployed_at = clock_timestamp();
+do $shared$
+declare
+    v_shared text;
+begin
+    select format('%s is a table of mapping %s, too.', k.relation, other.name) into v_shared
+    from tandem.mapping as m
+    join tandem.mapping as other on other.name <> m.name
+    cross join lateral jsonb_object_keys(m.definition -> 'tables') as k (relation)
+    where m.name = {name} and other.definition -> 'tables' ? k.relation
+    limit 1;
+    if found then
+        raise exception 'a table of mapping % has another mapping already', {name}
+        using errcode = 'TD006', detail = v_shared,
+            hint = 'A table is kept in step by one mapping. Undeploy the other mapping first.';
+    end if;
+end
+$shared$;
 """
 
 # DO, because psql prints what a SELECT returns.

@@ -359,7 +359,7 @@ def _flat(section: _Section) -> tuple[Flat, dict[str, str]]:
     flat = Flat(
         table=section.name("table"),
         key=key,
-        key_type=types[key],
+        key_type=_key_type(section, key, types[key]),
         status=section.name("status", "syncstatus"),
         new_key=section.optional_name("new_key"),
         touch=section.optional_name("touch"),
@@ -457,6 +457,37 @@ def _satellite(section: _Section, flat_types: MappingType[str, str]) -> Satellit
         raise MappingError(f"{section.where}: lead {satellite.lead!r} is not a mapped column")
     section.finish()
     return satellite
+
+
+SESSION_DEPENDENT = frozenset(
+    {
+        "date",
+        "interval",
+        "money",
+        "real",
+        "float4",
+        "float8",
+        "double precision",
+        "time",
+        "timetz",
+        "time without time zone",
+        "time with time zone",
+        "timestamp",
+        "timestamptz",
+        "timestamp without time zone",
+        "timestamp with time zone",
+    }
+)
+"""Types whose text depends on settings of the session; a key is kept and resumed from as text."""
+
+
+def _key_type(section: _Section, key: str, type_name: str) -> str:
+    if split_type(type_name)[0] in SESSION_DEPENDENT:
+        raise MappingError(
+            f"{section.where}: the key {key!r} is {type_name}, which each session may write "
+            "differently; a key may be a number, a text or a uuid"
+        )
+    return type_name
 
 
 def _check_whole(mapping: Mapping, where: str) -> None:

@@ -1,7 +1,7 @@
--- Inserts a row from its jsonb, whatever columns the table has now: those that were added since the
+-- Inserts a row from its json, whatever columns the table has now: those that were added since the
 -- row was kept get their defaults, generated ones are left out. Off every hot path.
 create or replace function tandem._put_back(
-    p_table regclass, p_row jsonb, p_path text
+    p_table regclass, p_row json, p_over json, p_path text
 ) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -14,19 +14,27 @@ begin
     into v_columns
     from pg_catalog.pg_attribute as a
     where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
-        and p_row ? a.attname::text;
+        and a.attname in (
+            select pg_catalog.json_object_keys(p_row)
+            union all
+            select pg_catalog.json_object_keys(p_over)
+        );
     -- the application's own triggers inherit it
     perform pg_catalog.set_config('search_path', p_path, true);
     execute pg_catalog.format(
         'insert into %1$s (%2$s) overriding system value
-        select %2$s from pg_catalog.jsonb_populate_record(null::%1$s, $1) on conflict do nothing',
+        select %2$s
+        from pg_catalog.json_populate_record(
+            pg_catalog.json_populate_record(null::%1$s, $1), $2
+        )
+        on conflict do nothing',
         p_table, v_columns
-    ) using p_row;
+    ) using p_row, p_over;
     get diagnostics v_count = row_count;
     return v_count > 0;
 end
 $_put_back$;
 
-comment on function tandem._put_back(regclass, jsonb, text) is
-'Inserts a row from jsonb, with the columns that the table has now; false where it was there. '
-'p_path: the search path meanwhile, the mapping''s.';
+comment on function tandem._put_back(regclass, json, json, text) is
+'Inserts a row from json, with the columns that the table has now; false where it was there. '
+'p_over: values that are others now. p_path: the search path meanwhile, the mapping''s.';

@@ -1,5 +1,5 @@
 create or replace function tandem._reject(
-    p_mapping text, p_side text, p_key text, p_content jsonb, p_sqlstate text, p_message text,
+    p_mapping text, p_side text, p_key text, p_content json, p_sqlstate text, p_message text,
     p_hint text, p_run bigint
 ) returns void
 language sql
@@ -16,5 +16,5 @@ as $_reject$
         last_at = excluded.last_at
 $_reject$;
 
-comment on function tandem._reject(text, text, text, jsonb, text, text, text, bigint) is
+comment on function tandem._reject(text, text, text, json, text, text, text, bigint) is
 'Keeps a row that cannot be moved; one open row per key.';

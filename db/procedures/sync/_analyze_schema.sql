@@ -16,6 +16,11 @@ declare
         select r.rolsuper or r.rolbypassrls from pg_catalog.pg_roles as r
         where r.rolname = current_user
     );
+    v_parts text[] := array(
+        select l.name from tandem._levels(p_mapping) as l
+        union all
+        select s.name from tandem._satellites(p_mapping) as s
+    );
 begin
     if v_flat is null then
         return query
@@ -99,6 +104,22 @@ begin
         c.hier_collation || ' instead of ' || c.flat_collation, c.cure || ';'
     from tandem._collations(p_mapping) as c
     where c.hier_collation is not null
+    union all
+    select
+        'blocker', 'a collation takes different texts for equal',
+        w.relation || '.' || w.column_name, 1, o.collname::text,
+        'Values are compared exactly. Give the column a deterministic collation.'
+    from wanted as w
+    join pg_catalog.pg_attribute as a
+        on a.attrelid = w.oid and a.attname = w.column_name and not a.attisdropped
+    join pg_catalog.pg_collation as o on o.oid = a.attcollation
+    where not o.collisdeterministic
+    union all
+    select
+        'blocker', 'rows are kept of a part that the mapping does not have', k.part, k.rows_kept,
+        null, 'Give the level or satellite this name again: what is kept is found by it.'
+    from tandem._kept_parts(p_mapping) as k
+    where k.part <> all (v_parts)
     union all
     select
         'blocker', 'a key is not unique, or its uniqueness is deferrable', r.relation, 1,

@@ -26,7 +26,7 @@ begin
         if p_failure is not null then
             -- this one alone fails: kept as a rejected row, out of the way of the others
             perform tandem._reject(
-                p_mapping, 'hierarchy', r_due.leaf_id::text, pg_catalog.to_jsonb(r_due),
+                p_mapping, 'hierarchy', r_due.leaf_id::text, pg_catalog.to_json(r_due),
                 p_failure ->> 'sqlstate', p_failure ->> 'message',
                 coalesce(nullif(p_failure ->> 'hint', ''), p_failure ->> 'detail'), p_run
             );

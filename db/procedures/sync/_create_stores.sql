@@ -11,21 +11,25 @@ begin
         execute pg_catalog.format(
             $ddl$
             -- What a flat DELETE, or a rollback that removes the hierarchy, would otherwise lose.
+            -- As json: jsonb alters what a json column holds, and refuses \u0000.
             create table %1$I.kept (
                 flat_key text not null,
                 leaf_id uuid not null,
-                leaf jsonb,
-                satellites jsonb not null default '{}',
+                leaf json,
+                parent uuid,
+                satellites json not null default '{}',
                 reason text not null,
                 kept_at timestamptz not null default pg_catalog.clock_timestamp(),
                 constraint kept_pkey primary key (leaf_id),
+                -- no flat row ever was: it comes back by itself, under this parent
+                constraint kept_parent_check check (parent is null or reason = 'rollback'),
                 constraint kept_reason_check check (reason in ('deleted', 'rollback', 'adopted'))
             );
             create table %1$I.kept_level (
                 level text not null,
                 id uuid not null,
                 parent uuid,
-                content jsonb not null,
+                content json not null,
                 constraint kept_level_pkey primary key (level, id)
             );
             create index kept_level_parent_idx on %1$I.kept_level (level, parent);

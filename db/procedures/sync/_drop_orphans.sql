@@ -1,6 +1,8 @@
 -- After a rollback that kept the hierarchy, old programs may have deleted flat rows: their leaves
 -- go now, as a flat DELETE would have taken them, and are kept in the same way.
-create or replace function tandem._drop_orphans(p_mapping text, p_run bigint, p_rows integer)
+create or replace function tandem._drop_orphans(
+    p_mapping text, p_run bigint, p_rows integer, p_failure jsonb
+)
 returns tandem.step_result
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -22,7 +24,7 @@ begin
                 update %1$I.kept as k set reason = ''deleted''
                 where k.leaf_id in (
                     select o.leaf_id from %1$I.kept as o
-                    where o.reason = ''rollback'' order by o.leaf_id limit $1
+                    where o.reason = ''rollback'' and o.parent is null order by o.leaf_id limit $1
                 )
                 returning k.leaf_id
             )
@@ -30,6 +32,14 @@ begin
             select pg_catalog.array_agg(n.leaf_id) from noted as n',
             v_schema
         ) into v_leaves using p_rows;
+    end if;
+    if v_leaves is not null and p_failure is not null then
+        perform tandem._reject(
+            p_mapping, 'hierarchy', v_leaves[1]::text, '{}', p_failure ->> 'sqlstate',
+            p_failure ->> 'message', 'Its flat row was deleted while nothing was synced. Delete it '
+            'as well; CALL tandem.retry_rejected gives it a flat row again.', p_run
+        );
+    elsif v_leaves is not null then
         execute pg_catalog.format(
             'select pg_catalog.count(%1$I._keep(g.leaf_id, g.flat_key, ''deleted''))
             from (
@@ -42,13 +52,17 @@ begin
             v_schema, v_flat, v_link
         ) using v_leaves;
     end if;
-    -- not counted as rows read: the run counts rows of the flat table
+    -- not counted as rows read, but where one is kept back: the run counts rows of the flat table
     r_result := row(false, r_run.cursor || case when v_leaves is null
         then '{"stage": "check"}'::jsonb else '{}' end, 0, 0, 0, 0, null, null);
+    if p_failure is not null then
+        r_result.read_rows := 1;
+        r_result.rejected_rows := 1;
+    end if;
     return r_result;
 end
 $_drop_orphans$;
 
-comment on function tandem._drop_orphans(text, bigint, integer) is
+comment on function tandem._drop_orphans(text, bigint, integer, jsonb) is
 'One batch of a migration''s last stage: deletes and keeps the leaves whose flat rows went between '
 'a rollback and now.';

@@ -8,12 +8,14 @@ set extra_float_digits = 1
 as $_keep$
 #variable_conflict use_variable
 declare
-    v_satellites jsonb := '{}';
-    v_leaf jsonb;
+    v_leaf json;
+{% for satellite in m.satellites %}
+    v_rows_{{ loop.index | literal }} json;  -- {{ satellite.name | ident }}
+{% endfor %}
 begin
     -- locked before it is read, or deleted and read by one statement: what a concurrent writer has just
     -- committed is kept as well
-    select pg_catalog.to_jsonb({{ m.leaf.name | ident }}.*) into v_leaf
+    select pg_catalog.to_json({{ m.leaf.name | ident }}.*) into v_leaf
     from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
     for update;
@@ -25,12 +27,11 @@ begin
         delete from {{ satellite.table | relation(m.schema) }} as s where {{ satellite.parent | column('s') }} = p_leaf
         returning s.*
     )
-    select v_satellites || pg_catalog.jsonb_build_object({{ satellite.name | literal }}, coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(gone.*)), '[]'))
-    into v_satellites
+    select coalesce(pg_catalog.json_agg(pg_catalog.to_json(gone.*)), '[]') into v_rows_{{ loop.index | literal }}
     from gone;
 {% endfor %}
     insert into {{ S | ident }}.kept (flat_key, leaf_id, leaf, satellites, reason)
-    values (p_key, p_leaf, v_leaf, v_satellites, p_reason)
+    values (p_key, p_leaf, v_leaf, pg_catalog.json_build_object({% for satellite in m.satellites %}{{ satellite.name | literal }}, v_rows_{{ loop.index | literal }}{{ ', ' if not loop.last }}{% endfor %}), p_reason)
     on conflict (leaf_id) do update
     set flat_key = excluded.flat_key, leaf = excluded.leaf, satellites = excluded.satellites,
         reason = excluded.reason, kept_at = excluded.kept_at;

@@ -24,13 +24,15 @@ begin
     for r_level in select * from tandem._levels(p_mapping) as l order by l.ordinal desc
     loop
         if r_level.is_leaf then
-            -- Those that no flat row is linked to are kept under their own id, or as an earlier
-            -- rollback noted them. Such a note holds where its flat row waits for its leaf; else
-            -- that row is gone, or the key is another's by now.
+            -- Those that no flat row is linked to. An earlier rollback's note holds where its flat
+            -- row waits for its leaf; else that row is gone, or the key is another's by now.
+            -- Without a note: a new program's, written while nothing was synced; kept under its
+            -- own id.
             execute pg_catalog.format(
                 'select pg_catalog.count(%1$I._keep(
                     n.leaf_id, coalesce(n.flat_key, ''leaf '' || n.leaf_id),
-                    case when n.is_awaited then n.reason else ''deleted'' end
+                    case when n.is_awaited or n.reason is null then ''rollback''
+                        else ''deleted'' end
                 ))
                 from (
                     select
@@ -46,12 +48,18 @@ begin
                 v_schema, r_level.id, r_level.relation, v_definition ->> 'flat',
                 v_definition ->> 'key', v_definition ->> 'key_type', r_level.sync
             ) into v_count using p_rows;
+            execute pg_catalog.format(
+                'update %1$I.kept as k set parent = (k.leaf ->> %2$L)::uuid
+                where k.reason = ''rollback'' and k.flat_key = ''leaf '' || k.leaf_id
+                    and k.parent is null',
+                v_schema, r_level.parent
+            );
         else
             execute pg_catalog.format(
                 'with gone as (
                     delete from %1$s as one
                     where one.%2$I in (select other.%2$I from %1$s as other limit $1)
-                    returning one.%2$I as id, %5$s as parent, pg_catalog.to_jsonb(one.*) as content
+                    returning one.%2$I as id, %5$s as parent, pg_catalog.to_json(one.*) as content
                 )
 
                 insert into %3$I.kept_level (level, id, parent, content)

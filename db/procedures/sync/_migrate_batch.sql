@@ -90,7 +90,7 @@ begin
     -- Rows that the loop found to fail on their own, and rows that cannot fit.
     if p_failure is not null then
         perform tandem._reject(
-            {{ m.name | literal }}, 'flat', {{ m.flat.key | column('flat') }}::text, pg_catalog.to_jsonb(flat.*),
+            {{ m.name | literal }}, 'flat', {{ m.flat.key | column('flat') }}::text, pg_catalog.to_json(flat.*),
             p_failure ->> 'sqlstate', p_failure ->> 'message',
             coalesce(nullif(p_failure ->> 'hint', ''), p_failure ->> 'detail'), p_run
         )
@@ -104,7 +104,7 @@ begin
     end if;
     if v_odd then
         for r_row in
-            select {{ m.flat.key | column('flat') }} as row_key, pg_catalog.to_jsonb(flat.*) as content, {{ fault() | trusted }} as fault
+            select {{ m.flat.key | column('flat') }} as row_key, pg_catalog.to_json(flat.*) as content, {{ fault() | trusted }} as fault
             from {{ m.flat.table | relation(m.schema) }} as flat
             where {{ in_range() | trusted }} and {{ m.leaf.sync | column('flat') }} is null
                 and {{ fault() | trusted }} is not null

@@ -35,7 +35,7 @@ begin
             'The flat row was not written: the policy of this mapping is raise.', 'Correct the value, or choose reject = "keep" in the mapping.');
 {% endif %}
         perform tandem._reject(
-            {{ m.name | literal }}, 'flat', p_key::text, pg_catalog.to_jsonb(r_flat), 'TD030', v_fault,
+            {{ m.name | literal }}, 'flat', p_key::text, pg_catalog.to_json(r_flat), 'TD030', v_fault,
             {{ ('Correct the row in ' ~ m.flat.table ~ '; it is synced by that write.') | literal }}, p_run
         );
         update {{ m.flat.table | relation(m.schema) }} as flat
@@ -87,13 +87,13 @@ begin
         -- what the flat table cannot hold comes back
         perform tandem._give_back(
             {{ m.leaf.table | relation(m.schema) | literal }}::regclass,
-            r_kept.leaf || pg_catalog.jsonb_build_object(
+            r_kept.leaf, pg_catalog.json_build_object(
                 {{ m.leaf.id | literal }}, v_leaf, {{ m.leaf.parent | literal }}, r_place.{{ m.bottom.name | trusted }}_id
             ), pg_catalog.current_setting('search_path')
         );
 {% for satellite in m.satellites %}
-        perform tandem._give_back({{ satellite.table | relation(m.schema) | literal }}::regclass, k.content, pg_catalog.current_setting('search_path'))
-        from pg_catalog.jsonb_array_elements(r_kept.satellites -> {{ satellite.name | literal }}) as k (content);
+        perform tandem._give_back({{ satellite.table | relation(m.schema) | literal }}::regclass, k.content, '{}', pg_catalog.current_setting('search_path'))
+        from pg_catalog.json_array_elements(r_kept.satellites -> {{ satellite.name | literal }}) as k (content);
         insert into {{ S | ident }}.due (satellite, leaf_id, effective)
         select {{ satellite.name | literal }}, v_leaf, {{ satellite.effective | column('s') }}
         from {{ satellite.table | relation(m.schema) }} as s

@@ -37,7 +37,7 @@ begin
     for r_row in execute pg_catalog.format(
         'select
             flat.%1$I::text as flat_key, %2$I.%3$I as leaf_id, flat.%4$I as status,
-            flat.%5$I as sync_id, pg_catalog.to_jsonb(flat.*) as content
+            flat.%5$I as sync_id, pg_catalog.to_json(flat.*) as content
         from %6$s as flat
         left join (%7$s) on %2$I.%3$I = flat.%5$I
         where flat.%1$I >= $1::%8$s and flat.%1$I <= $2::%8$s
@@ -49,7 +49,7 @@ begin
         if p_failure is not null then
             perform tandem._reject(
                 p_mapping, 'flat', r_row.flat_key,
-                pg_catalog.jsonb_build_object('leaf_id', r_row.leaf_id),
+                pg_catalog.json_build_object('leaf_id', r_row.leaf_id),
                 p_failure ->> 'sqlstate', p_failure ->> 'message', p_failure ->> 'hint',
                 p_run.run_id
             );

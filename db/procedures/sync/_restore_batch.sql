@@ -11,7 +11,8 @@ declare
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
-    if tandem._restore_levels(p_mapping, p_rows) > 0 then
+    if tandem._restore_levels(p_mapping, p_rows) > 0
+        or tandem._restore_leaves(p_mapping, p_rows) > 0 then
         return r_result;
     end if;
     perform tandem._adopt(p_mapping);

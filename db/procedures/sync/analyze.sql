@@ -18,8 +18,8 @@ begin
     end if;
     begin
         return query select a.* from tandem._analyze_data(p_mapping) as a;
-    exception when undefined_column then
-        -- _analyze_schema has said which column is absent
+    exception when undefined_column or feature_not_supported then
+        -- _analyze_schema has said which column is absent, or has which collation
         null;
     end;
 end

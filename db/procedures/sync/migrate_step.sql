@@ -22,8 +22,10 @@ begin
         return tandem._migrate_begin(p_mapping, p_run);
     elsif v_stage = 'rows' then
         return tandem._inside(p_mapping, 'migrate', p_run, p_rows, p_failure);
-    elsif v_stage in ('restore', 'orphans') then
-        return tandem._inside(p_mapping, v_stage, p_run, p_rows, null);
+    elsif v_stage = 'orphans' then
+        return tandem._inside(p_mapping, 'orphans', p_run, p_rows, p_failure);
+    elsif v_stage = 'restore' then
+        return tandem._inside(p_mapping, 'restore', p_run, p_rows, null);
     elsif v_stage <> 'switch' then
         return tandem._migrate_end(p_mapping, p_run);
     end if;

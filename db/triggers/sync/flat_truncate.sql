@@ -24,7 +24,7 @@ begin
     update tandem.rejected_row as r
     set resolved_at = pg_catalog.clock_timestamp(), resolution = 'deleted'
     where r.mapping = {{ m.name | literal }} and r.side = 'flat' and r.resolved_at is null;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    perform tandem._unmark(v_origin);
     return null;
 end
 $flat_truncate$;

@@ -25,6 +25,12 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
 {%- endset %}
 {{ enter('f2h', unchanged) | trusted }}
     if {{ m.flat.key | changed(m.flat.key_type) }} then
+        if {{ m.leaf.sync | column('old') }} is null then
+            -- rejected, or on the way forward and not linked yet: what is kept of it is found by its key
+            update {{ S | ident }}.kept as kept
+            set flat_key = {{ m.flat.key | column('new') }}::text
+            where kept.flat_key = {{ m.flat.key | column('old') }}::text;
+        end if;
         -- Identity follows the row. The notes of rejected rows do so by what the table holds now:
         -- keys may have been swapped.
         if not exists (

@@ -8,13 +8,13 @@ begin
     new.result := case new.verb
         when 'migrate' then {{ S | ident }}._migrate_batch(new.run_id, new.batch_rows, new.failure)
         when 'restore' then tandem._restore_batch({{ m.name | literal }}, new.run_id, new.batch_rows)
-        when 'orphans' then tandem._drop_orphans({{ m.name | literal }}, new.run_id, new.batch_rows)
+        when 'orphans' then tandem._drop_orphans({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure)
         when 'repair' then tandem._repair_batch({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure)
         when 'rollback' then tandem._rollback_batch({{ m.name | literal }}, new.run_id, new.batch_rows)
         when 'retry_rejected' then tandem._retry_batch({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure)
         when 'apply_due' then tandem._apply_due_batch({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure)
     end;
-    perform pg_catalog.set_config('tandem.origin', v_origin, true);
+    perform tandem._unmark(v_origin);
     return new;
 end
 $inside$;

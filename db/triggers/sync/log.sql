@@ -7,7 +7,7 @@ create or replace function {{ S | ident }}.log() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $log$
 #variable_conflict use_variable
 declare
-    v_row jsonb := case when tg_op = 'DELETE' then pg_catalog.to_jsonb(old) else pg_catalog.to_jsonb(new) end;
+    v_row json := case when tg_op = 'DELETE' then pg_catalog.to_json(old) else pg_catalog.to_json(new) end;
 begin
     insert into tandem.sync_log (mapping, table_name, operation, row_key, by_sync)
     values (

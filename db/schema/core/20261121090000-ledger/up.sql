@@ -153,7 +153,7 @@ create table tandem.rejected_row (
     mapping text not null,
     side text not null,
     row_key text not null,
-    content jsonb not null,
+    content json not null,
     sqlstate text not null,
     message text not null,
     hint text,
