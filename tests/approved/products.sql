@@ -1082,6 +1082,7 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
     v_written := found;
     if r_kept.leaf is not null then
         -- what the flat table cannot hold comes back
+        v_written := true;
         perform tandem._give_back(
             'public.tblconfig'::regclass,
             r_kept.leaf, pg_catalog.json_build_object(

@@ -23,6 +23,7 @@ from support.shop import (
     prepared,
 )
 from sync.shops import Shop, products
+from sync.test_attacks import ROW, synced
 
 NEXT_STEP = "select next_step from tandem.status"
 
@@ -313,3 +314,108 @@ def test_a_text_key_that_looks_like_an_id(order_shop: Shop) -> None:
     )
     shown = shop.rows("select flat_value from tandem.show('orders', %s)", key)
     assert (key,) in shown
+
+
+# --- the switches, locks and settings --------------------------------------------------------
+
+
+def test_the_sync_can_be_switched_off_while_a_migration_begins(db: Database) -> None:
+    """Its triggers are on table by table, before the phase says syncing."""
+    owner = synced(db)
+    owner.execute("call tandem.rollback('products')")
+    migrate(owner, p_max_batches=2)
+    assert one(owner, "select phase from tandem.status") == "prepared"
+    owner.execute("select tandem.set_sync('products', 'flat_to_hierarchy', false)")
+    db.old_app().execute(ROW, (7,))
+    assert one(owner, "select configid from tblproduct where productid = 7") is None
+    owner.execute("select tandem.set_sync('products', 'flat_to_hierarchy', true)")
+    migrate(owner)
+    assert one(owner, "select tandem.drift_count('products')") == 0
+
+
+def test_a_lock_that_stays_is_named_in_the_error_and_in_the_next_step(db: Database) -> None:
+    owner = synced(db)
+    owner.execute("call tandem.rollback('products')")
+    owner.execute("update tandem.setting set value = '2' where name = 'batch_attempts'")
+    new = db.new_app()
+    new.execute("begin")
+    new.execute("update tblbaseproduct set status = 'x'")
+    with pytest.raises(psycopg.errors.LockNotAvailable) as caught:
+        migrate(owner)
+    hint = caught.value.diag.message_hint or ""
+    assert f"backend {new.info.backend_pid}" in hint and "tblbaseproduct" in hint
+    step = one(owner, "select next_step from tandem.status")
+    assert "55P03" in step and "tandem.migrate" in step
+    new.execute("rollback")
+    migrate(owner)
+    assert one(owner, "select phase from tandem.status") == "migrated"
+
+
+def test_a_dry_run_begins_anew(db: Database) -> None:
+    owner = synced(db, 3)
+    owner.execute("call tandem.rollback('products', 'remove', p_drop_columns => true)")
+    owner.execute("call tandem.prepare('products')")
+    migrate(owner, p_dry_run=True, p_max_batches=1)
+    migrate(owner)
+    migrate(owner, p_dry_run=True)
+    query = "select attempt, written_rows from tandem.run order by run_id desc limit 1"
+    assert owner.execute(query).fetchone() == (1, 0)
+
+
+def test_one_transaction_is_not_cut_into_parts(db: Database) -> None:
+    owner = synced(db)
+    with pytest.raises(psycopg.errors.InvalidParameterValue):
+        migrate(owner, p_one_transaction=True, p_max_batches=2)
+
+
+def test_the_sample_of_rows_to_be_rejected_is_of_whole_keys_in_their_order(db: Database) -> None:
+    owner = db.owner()
+    owner.execute(
+        "insert into tblproduct (productid, productname)"
+        " select i * 100000000000, '' from generate_series(1, 12) as i"
+    )
+    query = "select sample from tandem.analyze('products') where finding like 'rows will be%'"
+    keys = [str(i * 100000000000) for i in range(1, 6)]
+    assert one(owner, query) == ", ".join([*keys, "..."])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("pause", "true"), ("batch_rows_min", "abc"), ("batch_attempts", "-5"), ("pause", "")],
+)
+def test_a_setting_takes_no_value_that_means_nothing(db: Database, name: str, value: str) -> None:
+    owner = db.owner()
+    with pytest.raises(psycopg.errors.CheckViolation):
+        owner.execute("update tandem.setting set value = %s where name = %s", (value, name))
+
+
+def test_the_next_step_tells_of_a_run_under_way_and_of_rows_kept_back(db: Database) -> None:
+    owner, runner = synced(db), db.owner()
+    owner.execute("insert into tblproduct (productname) values ('')")
+    assert "rejected_row" in one(owner, "select next_step from tandem.status")
+    owner.execute("update tandem.setting set value = 'on' where name = 'pause'")
+    with in_background(runner, lambda: migrate(runner, p_batch_rows=1)) as run:
+        wait_until(
+            lambda: "waits" in one(owner, "select next_step from tandem.status"),
+            "the run is seen to wait",
+        )
+        owner.execute("update tandem.setting set value = 'off' where name = 'pause'")
+        run.result(60)
+    assert "under way" not in one(owner, "select next_step from tandem.status")
+
+
+def test_the_view_of_the_hierarchy_reads_the_prices_of_one_leaf(db: Database) -> None:
+    owner = synced(db)
+    rows = owner.execute(
+        "explain select * from tandem_products.hierarchy where flat_key = 1"
+    ).fetchall()
+    plan = "\n".join(row[0] for row in rows)
+    assert "Limit" in plan and "Unique" not in plan
+
+
+def test_leaves_that_come_back_are_counted_as_written(db: Database) -> None:
+    owner = synced(db, 3)
+    owner.execute("call tandem.rollback('products', 'remove')")
+    migrate(owner)
+    query = "select written_rows from tandem.run order by run_id desc limit 1"
+    assert one(owner, query) == 3

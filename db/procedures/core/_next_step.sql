@@ -10,6 +10,8 @@ declare
     v_name text := pg_catalog.quote_literal(p_mapping);
     v_index text;
     v_overdue bigint;
+    v_rejected bigint;
+    r_run record;
 begin
     if v_phase = 'deployed' then
         return pg_catalog.format(
@@ -25,13 +27,36 @@ begin
             v_index, v_name
         );
     end if;
+    select r.run_id, r.kind into r_run from tandem.run as r
+    where r.mapping = p_mapping and r.finished_at is null and tandem._running(r.run_id)
+    order by r.run_id desc
+    limit 1;
+    if found then
+        return pg_catalog.format(
+            'SELECT * FROM tandem.progress WHERE run_id = %s;  -- %s is under way%s', r_run.run_id,
+            r_run.kind, case when tandem._hold_reason() <> '' then ', but waits: '
+                || tandem._hold_reason() else '' end
+        );
+    end if;
     if exists (
         select from tandem.run as r
         where r.mapping = p_mapping and r.finished_at is null and r.kind = 'migrate'
             and not coalesce((r.params ->> 'dry_run')::boolean, false)
     ) then
         return pg_catalog.format('CALL tandem.migrate(%s);  -- goes on where it stopped', v_name);
-    elsif v_phase = 'prepared' then
+    end if;
+    -- the last real run broke off: what it said comes before the same call again
+    select r.kind, r.error_sqlstate, r.error_message, r.state into r_run from tandem.run as r
+    where r.mapping = p_mapping and not coalesce((r.params ->> 'dry_run')::boolean, false)
+    order by r.run_id desc
+    limit 1;
+    if r_run.state = 'failed' and r_run.error_sqlstate is not null then
+        return pg_catalog.format(
+            'CALL tandem.%s(%s);  -- it ended with %s: %s', r_run.kind, v_name,
+            r_run.error_sqlstate, r_run.error_message
+        );
+    end if;
+    if v_phase = 'prepared' then
         return pg_catalog.format(
             'SELECT * FROM tandem.analyze(%s);  then CALL tandem.migrate(%s);', v_name, v_name
         );
@@ -56,6 +81,14 @@ begin
         return pg_catalog.format(
             'SELECT * FROM tandem.analyze(%s);  -- tables have changed since prepare, see the '
             'column stale; CALL tandem.prepare(%s) takes note of it', v_name, v_name
+        );
+    end if;
+    select pg_catalog.count(*) into v_rejected from tandem.rejected_row as r
+    where r.mapping = p_mapping and r.resolved_at is null;
+    if v_rejected > 0 then
+        return pg_catalog.format(
+            'SELECT * FROM tandem.rejected_row WHERE mapping = %s AND resolved_at IS NULL;  '
+            '-- %s rows are kept back: correct them', v_name, v_rejected
         );
     end if;
     return pg_catalog.format('SELECT * FROM tandem.validate(%s);  and watch tandem.status', v_name);

@@ -120,6 +120,15 @@ begin
                 );
             elsif v_stop or v_error is not null or (v_failure ->> 'retry')::boolean
                 or not (v_failure ->> 'row')::boolean then
+                if v_failure ->> 'sqlstate' = '55P03' then
+                    v_failure := v_failure || pg_catalog.jsonb_build_object(
+                        'detail', pg_catalog.format('It was tried %s times.', v_tries),
+                        'hint', pg_catalog.format(
+                            '%sEnd the transaction that holds the locks; the same CALL goes on.',
+                            tandem._lock_holders(p_mapping) || '. '
+                        )
+                    );
+                end if;
                 perform tandem._run_finish(r_run.run_id, r_run.attempt, 'failed', v_failure);
                 commit;
                 set local search_path = pg_catalog, pg_temp;

@@ -51,7 +51,9 @@ begin
         if not pg_catalog.pg_try_advisory_xact_lock(tandem._run_lock(), r_run.run_id::integer) then
             perform tandem._already_running(r_run);
         end if;
-        if r_run.kind = p_kind and r_run.params - v_tuning = p_params - v_tuning then
+        -- a dry run begins anew: what an earlier one counted is not so any more
+        if r_run.kind = p_kind and r_run.params - v_tuning = p_params - v_tuning
+            and not coalesce((p_params ->> 'dry_run')::boolean, false) then
             update tandem.run as r
             set attempt = r.attempt + 1, state = 'running', params = p_params,
                 backend_pid = pg_catalog.pg_backend_pid(), started_by = session_user,

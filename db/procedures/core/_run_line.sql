@@ -4,8 +4,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $_run_line$
     select pg_catalog.format(
-        '%s %s: %s rows read%s, %s written, %s unchanged, %s rejected, %s batches, %s rows/s%s%s',
-        r.kind, r.mapping, r.read_rows,
+        '%s%s: %s rows read%s, %s written, %s unchanged, %s rejected, %s batches, %s rows/s%s%s',
+        pg_catalog.concat_ws(' ', r.kind, r.mapping),
+        case when (r.params ->> 'dry_run')::boolean then ' (dry run)' end, r.read_rows,
         case when r.total_rows > 0 then pg_catalog.format(
             ' of %s (%s %%)', r.total_rows, least(100, 100 * r.read_rows / r.total_rows)) end,
         r.written_rows, r.unchanged_rows, r.rejected_rows, r.batches,

@@ -21,9 +21,12 @@ begin
 from %1$s as flat
 union all
 select 'warning', 'rows will be rejected: ' || b.fault, %1$L, pg_catalog.count(*),
-    pg_catalog.left(pg_catalog.string_agg(b.row_key, ', ' order by b.row_key), 60),
+    pg_catalog.array_to_string((pg_catalog.array_agg(b.row_key order by b.row_order))[1:5], ', ')
+    || case when pg_catalog.count(*) > 5 then ', ...' else '' end,
     'Correct them first, or later: a correct write is synced.'
-from (select flat.%2$I::text as row_key, %3$s as fault from %1$s as flat) as b
+from (
+    select flat.%2$I::text as row_key, flat.%2$I as row_order, %3$s as fault from %1$s as flat
+) as b
 where b.fault is not null
 group by b.fault$query$,
         v_flat, v_definition ->> 'key', v_definition ->> 'fault'

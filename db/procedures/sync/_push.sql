@@ -85,6 +85,7 @@ begin
     v_written := found;
     if r_kept.leaf is not null then
         -- what the flat table cannot hold comes back
+        v_written := true;
         perform tandem._give_back(
             {{ m.leaf.table | relation(m.schema) | literal }}::regclass,
             r_kept.leaf, pg_catalog.json_build_object(

@@ -13,6 +13,7 @@ begin
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     if tandem._restore_levels(p_mapping, p_rows) > 0
         or tandem._restore_leaves(p_mapping, p_rows) > 0 then
+        r_result.message := 'bringing back what a rollback took out';
         return r_result;
     end if;
     perform tandem._adopt(p_mapping);

@@ -52,8 +52,10 @@ begin
             r_result.cursor := case when v_remove then pg_catalog.jsonb_build_object(
                 'stage', 'rows', 'from', tandem._key_after(p_mapping, null)
             ) else '{"stage": "columns"}' end;
+            r_result.message := case when v_remove then 'taking the leaves out' end;
         end if;
     elsif v_stage = 'levels' then
+        r_result.message := 'taking the upper levels out';
         if tandem._keep_levels(p_mapping, p_rows) = 0 then
             r_result.cursor := '{"stage": "columns"}';
         end if;

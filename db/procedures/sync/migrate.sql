@@ -22,6 +22,12 @@ begin
     perform tandem._check_range('p_target_ms', p_target_ms, 1, 60000);
     perform tandem._check_range('p_pause_ms', p_pause_ms, 0, 3600000);
     perform tandem._check_range('p_max_batches', p_max_batches, 1, 2147483647);
+    if p_one_transaction and p_max_batches is not null then
+        raise exception 'p_one_transaction and p_max_batches exclude each other'
+        using errcode = 'invalid_parameter_value',
+            detail = 'One transaction is all or nothing; after p_max_batches it would be a part.',
+            hint = 'Leave one of them out. Nothing was done.';
+    end if;
     perform tandem._require_phase(p_mapping, 'migrate', array['prepared', 'syncing', 'migrated']);
     perform tandem._check_key('p_from', p_from, (tandem._mapping_of(p_mapping)).key_type);
     perform tandem._check_key('p_to', p_to, (tandem._mapping_of(p_mapping)).key_type);
@@ -46,8 +52,9 @@ comment on procedure tandem.migrate(
 ) is
 'Switches the sync on, waits out older writers, moves the rows batch by batch and validates. '
 'Interrupted, the same CALL goes on. p_batch_rows: rows a batch (adapted to p_target_ms, in '
-'milliseconds, when NULL); p_pause_ms: rest between batches; p_max_batches: then pause; p_dry_run: '
-'each batch is done and rolled back; p_one_transaction: all or nothing, for a maintenance window; '
+'milliseconds, when NULL); p_pause_ms: rest between batches; p_max_batches: then pause (each '
+'table whose sync is switched on counts as one); p_dry_run: each batch is done and rolled back; '
+'p_one_transaction: all or nothing, for a maintenance window; '
 'p_on_reject: continue or stop; p_from, p_to: a range of keys, as text. Operators '
 'may call it, alone and with autocommit. '
 'Example: call tandem.migrate(''products'');';

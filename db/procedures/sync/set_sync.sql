@@ -24,7 +24,11 @@ begin
     where m.name = p_mapping;
     if p_direction = 'log' then
         perform tandem._require_prepared(p_mapping);
-    elsif v_phase not in ('syncing', 'migrated') then
+    elsif v_phase not in ('syncing', 'migrated') and not exists (
+        -- a migration that has begun has switched some on before the phase says so
+        select from tandem._switches(p_mapping) as s
+        where s.direction = p_direction and s.enabled
+    ) then
         raise notice 'noted: % % when tandem.migrate(%) begins', p_direction,
             case when p_enabled then 'is switched on' else 'stays off' end,
             pg_catalog.quote_literal(p_mapping);

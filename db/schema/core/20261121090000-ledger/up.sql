@@ -180,7 +180,14 @@ create table tandem.setting (
     value text not null,
     unit text not null,
     description text not null,
-    constraint setting_pkey primary key (name)
+    constraint setting_pkey primary key (name),
+    constraint setting_value_check check (
+        case name
+            when 'pause' then value in ('on', 'off')
+            when 'notice_seconds' then value ~ '^\d{1,6}(\.\d{1,3})?$'
+            else value ~ '^\d{1,12}$'
+        end
+    )
 );
 
 comment on table tandem.setting is 'Settings; change them with UPDATE, they are read per batch.';
