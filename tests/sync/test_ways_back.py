@@ -1,6 +1,4 @@
-"""Attacks on the ways back, on kept rows, on names and on sessions' settings."""
-
-# ruff: noqa: E501
+"""Rollbacks and ways forward, with writers, kills and odd keys between; what is kept comes back."""
 
 from __future__ import annotations
 
@@ -14,8 +12,8 @@ from psycopg.types.json import Jsonb
 from pgtandem.deploy import deploy
 from pgtandem.mapping import Mapping, parse_mapping
 from support.databases import Connection, Database
-from support.locks import wait_for_lock_wait
-from support.shop import in_background, migrate, one
+from support.locks import wait_for_lock_wait, wait_until
+from support.shop import fill, in_background, migrate, one
 from sync.shops import Shop, products, sqlstate
 from sync.test_attacks import ROW, config, drift, run_sql, synced
 
@@ -70,12 +68,211 @@ def forward_to_rows(owner: Connection) -> None:
     assert one(owner, "select count(configid) from tblproduct") == 0
 
 
-# --- rollback: whose row is it ---------------------------------------------------------------
+def test_a_key_inserted_again_gets_the_newest_kept_leaf(db: Database) -> None:
+    owner = synced(db, 2)
+    for key, notes in ((1, "one"), (2, "two")):
+        owner.execute(
+            "update tblconfig set notes = %s where configid = %s", (notes, config(owner, key))
+        )
+    old = db.old_app()
+    old.execute("delete from tblproduct where productid = 1")
+    old.execute("update tblproduct set productid = 1 where productid = 2")
+    old.execute("delete from tblproduct where productid = 1")
+    old.execute(ROW, (1,))
+    assert one(owner, "select notes from tblconfig") == "two"
+
+
+@pytest.mark.parametrize("mode", ["keep", "remove"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "delete from tblproduct where productid = 2400",
+        "update tblproduct set productid = 0 where productid = 2400",
+    ],
+    ids=["delete", "key"],
+)
+def test_a_rollback_notes_rows_that_change_while_it_works(
+    db: Database, mode: str, text: str
+) -> None:
+    """Row 2400 is above the cursor and not noted yet."""
+    owner = db.owner()
+    fill(owner, 2500)
+    owner.execute(
+        "update tblproduct set productname = 'P', version = 'v', catalogname = 'c',"
+        " configname = null, sku = null"
+    )
+    owner.execute("call tandem.prepare('products')")
+    db.grant_new_app()
+    migrate(owner)
+    owner.execute("update tblconfig set notes = 'mine' where configid = %s", (config(owner, 2400),))
+    blocker, old, runner = db.old_app(), db.old_app(), db.owner()
+    blocker.execute("begin")
+    blocker.execute("select from tblproduct where productid = 2450 for update")
+    call = f"call tandem.rollback('products', p_hierarchy => '{mode}', p_drop_columns => true)"
+    with in_background(runner, lambda: run_sql(runner, call)) as run:
+        wait_until(
+            lambda: one(
+                owner,
+                "select count(*) > 0 from pg_locks where pid = %s and not granted"
+                " and locktype in ('transactionid', 'tuple')",
+                runner.info.backend_pid,
+            ),
+            "the rollback waits for row 2450",
+        )
+        old.execute(text.encode())
+        blocker.execute("commit")
+        run.result(60)
+    owner.execute("call tandem.prepare('products')")
+    migrate(owner)
+    assert drift(owner) == []
+    if "update" in text:
+        assert one(owner, "select notes from tblconfig where configid = %s", config(owner, 0)) == (
+            "mine"
+        )
+
+
+@pytest.mark.parametrize("who", ["old_app", "new_app"])
+def test_the_way_forward_is_open_where_a_removed_parent_was_made_again(
+    db: Database, who: str
+) -> None:
+    owner = synced(db, 2)
+    owner.execute("update tblbaseproduct set description = 'mine'")
+    owner.execute("call tandem.rollback('products', p_hierarchy => 'remove')")
+    if who == "new_app":
+        db.new_app().execute("insert into tblbaseproduct values (gen_random_uuid(), 'Lamp')")
+    else:
+        while (
+            one(
+                owner,
+                "select coalesce(cursor ->> 'stage', '') from tandem.run"
+                " order by run_id desc limit 1",
+            )
+            != "restore"
+        ):
+            migrate(owner, p_max_batches=1)
+        db.old_app().execute("insert into tblproduct (productname, version) values ('Lamp', '1')")
+    migrate(owner)
+    assert drift(owner) == []
+    assert one(owner, "select description from tblbaseproduct where name = 'Lamp'") == "mine"
+    assert one(owner, "select count(*) from tandem_products.kept_level") == 0
+
+
+def test_kept_children_come_back_under_a_parent_that_was_made_again(db: Database) -> None:
+    """Base and version are made again, the catalog is not; what it says beside its key is kept."""
+    owner = synced(db, 2)
+    owner.execute("update tblcatalog set description = 'mine'")
+    owner.execute("call tandem.rollback('products', p_hierarchy => 'remove')")
+    db.new_app().execute(
+        "with base as (insert into tblbaseproduct (name) values ('Lamp') returning *)"
+        " insert into tblproductversion (baseproductid, version)"
+        " select baseproductid, '1' from base"
+    )
+    migrate(owner)
+    assert one(owner, "select description from tblcatalog") == "mine"
+    assert one(owner, "select count(*) from tblproductversion") == 1
+    assert drift(owner) == []
+
+
+def test_a_kept_parent_that_cannot_come_back_is_not_lost(db: Database) -> None:
+    owner = synced(db, 2)
+    owner.execute("alter table tblbaseproduct add unique (description)")
+    owner.execute("update tblbaseproduct set description = 'mine'")
+    owner.execute("call tandem.rollback('products', p_hierarchy => 'remove')")
+    db.new_app().execute("insert into tblbaseproduct (name, description) values ('Else', 'mine')")
+    with pytest.raises(psycopg.Error) as caught:
+        migrate(owner)
+    assert caught.value.sqlstate == "TD031"
+    db.new_app().execute("update tblbaseproduct set description = 'yours'")
+    migrate(owner)
+    assert one(owner, "select description from tblbaseproduct where name = 'Lamp'") == "mine"
+    assert drift(owner) == []
+
+
+def test_a_second_rollback_keeps_what_the_first_noted(db: Database) -> None:
+    """First without the columns, then, with no row migrated again, the hierarchy goes."""
+    owner = synced(db)
+    owner.execute("update tblconfig set notes = 'here'")
+    owner.execute("update tblproduct set amount = amount + 1")
+    before = owner.execute("select configid, notes from tblconfig").fetchall()
+    owner.execute("call tandem.rollback('products', p_drop_columns => true)")
+    owner.execute("call tandem.prepare('products')")
+    owner.execute("call tandem.rollback('products', p_hierarchy => 'remove')")
+    migrate(owner)
+    assert owner.execute("select configid, notes from tblconfig").fetchall() == before
+    assert one(owner, "select count(*) from tblconfigprice") == 2
+    assert one(owner, "select tandem.drift_count('products')") == 0
+
+
+@pytest.mark.parametrize("mode", ["keep", "remove"])
+def test_a_rollback_follows_keys_that_change_before_the_columns_go(db: Database, mode: str) -> None:
+    owner = synced(db, 2)
+    owner.execute("update tblconfig set notes = 'mine' where configid = %s", (config(owner, 2),))
+    leaf = config(owner, 2)
+    owner.execute("call tandem.rollback('products', %s)", (mode,))
+    db.old_app().execute("update tblproduct set productid = 20 where productid = 2")
+    owner.execute("call tandem.rollback('products', %s, p_drop_columns => true)", (mode,))
+    owner.execute("call tandem.prepare('products')")
+    migrate(owner)
+    assert config(owner, 20) == leaf
+    assert one(owner, "select notes from tblconfig where configid = %s", leaf) == "mine"
+    assert drift(owner) == []
+
+
+def test_a_second_removal_keeps_the_content_of_the_first(db: Database) -> None:
+    owner = synced(db)
+    owner.execute("update tblconfig set notes = 'mine'")
+    owner.execute("update tblproduct set amount = amount + 1")
+    for _ in range(2):
+        owner.execute("call tandem.rollback('products', 'remove')")
+    migrate(owner)
+    assert one(owner, "select notes from tblconfig") == "mine"
+    assert one(owner, "select count(*) from tblconfigprice") == 2
+    assert drift(owner) == []
+
+
+@pytest.mark.parametrize("mode", ["keep", "remove"])
+def test_a_rollback_with_the_sync_off_notes_what_belongs_together(db: Database, mode: str) -> None:
+    owner = synced(db, 2)
+    owner.execute("update tblconfig set notes = 'mine' where configid = %s", (config(owner, 2),))
+    leaf = config(owner, 2)
+    owner.execute("select tandem.set_sync('products', 'flat_to_hierarchy', false)")
+    db.old_app().execute("update tblproduct set productid = 20 where productid = 2")
+    owner.execute("call tandem.rollback('products', %s, p_drop_columns => true)", (mode,))
+    owner.execute("select tandem.set_sync('products', 'flat_to_hierarchy', true)")
+    owner.execute("call tandem.prepare('products')")
+    migrate(owner)
+    assert config(owner, 20) == leaf
+    assert one(owner, "select notes from tblconfig where configid = %s", leaf) == "mine"
+    assert drift(owner) == []
+
+
+def test_a_rollback_that_ended_in_its_notes_leaves_the_sync_right(db: Database) -> None:
+    """The notes are of rows that old and new programs go on to change."""
+    owner = synced(db, 4)
+    before = [config(owner, key) for key in (1, 2, 3, 4)]
+    run = one(owner, "select run_id from tandem._run_begin('rollback', 'products', '{}')")
+    for _ in range(2):
+        cursor = one(owner, "select (tandem.rollback_step('products', %s, 100, null)).cursor", run)
+        owner.execute("update tandem.run set cursor = %s where run_id = %s", (Jsonb(cursor), run))
+    assert one(owner, "select count(*) from tandem_products.kept") == 4
+    old, new = db.old_app(), db.new_app()
+    old.execute("update tblproduct set productid = 20 where productid = 2")
+    old.execute("delete from tblproduct where productid = 3")
+    new.execute("delete from tblconfig where configid = %s", (before[3],))
+    for key in (2, 3, 4):
+        old.execute(ROW, (key,))
+    assert drift(owner) == []
+    assert config(owner, 20) == before[1]
+    assert config(owner, 3) == before[2]
+    migrate(owner)
+    assert drift(owner) == []
+    assert one(owner, "select count(*) from tblconfig") == 5
 
 
 def test_a_key_taken_over_after_a_rollback_keeps_its_own_leaf(db: Database) -> None:
-    """Row 1 takes the key of row 2, which was deleted. `remove` keeps leaf 2 last, under that key, so
-    the way forward gives row 1 the id, notes and prices of the deleted row; its own are orphans."""
+    """Row 1 takes the key of row 2, which was deleted. `remove` keeps leaf 2 last, under that key,
+    so the way forward gives row 1 the id, notes and prices of the deleted row; its own are
+    orphans."""
     owner = synced(db, 2)
     first = noted(owner, 1, "one")
     noted(owner, 2, "two")
@@ -93,8 +290,8 @@ def test_a_key_taken_over_after_a_rollback_keeps_its_own_leaf(db: Database) -> N
 def test_a_resumed_rollback_keeps_the_leaf_of_a_key_that_another_row_had_meanwhile(
     db: Database,
 ) -> None:
-    """The rollback was killed after its notes; days later it is called again. In between row 1 lent its
-    key to row 2, which was then deleted. The deleted leaf is kept later than the note."""
+    """The rollback was killed after its notes; days later it is called again. In between row 1
+    lent its key to row 2, which was then deleted. The deleted leaf is kept later than the note."""
     owner = synced(db, 2)
     first = noted(owner, 1, "one")
     noted(owner, 2, "two")
@@ -115,8 +312,9 @@ def test_a_resumed_rollback_keeps_the_leaf_of_a_key_that_another_row_had_meanwhi
 def test_identity_follows_a_key_that_changes_while_its_row_waits_to_be_linked_again(
     db: Database,
 ) -> None:
-    """The way forward: the triggers are on, the row is not linked yet, what is kept of it is found by
-    its key. An old program changes the key; id, notes and price history stay under the old one."""
+    """The way forward: the triggers are on, the row is not linked yet, what is kept of it is found
+    by its key. An old program changes the key; id, notes and price history stay under the old
+    one."""
     owner = synced(db, 2)
     leaf = noted(owner, 2, "two")
     forward_to_rows(owner)
@@ -159,8 +357,8 @@ def test_a_rejected_row_keeps_its_leaf_where_name_and_key_are_corrected_together
 def test_a_leaf_that_a_new_program_adds_while_the_hierarchy_is_removed_comes_back(
     db: Database,
 ) -> None:
-    """Written after the sync went off and before the leaves are removed: it has no flat row, is kept
-    under 'leaf <id>', and nothing ever brings it back, though drift is 0."""
+    """Written after the sync went off and before the leaves are removed: it has no flat row, is
+    kept under 'leaf <id>', and nothing ever brings it back, though drift is 0."""
     owner = synced(db, 2)
     rolled_back_to(owner, "rows", "remove", drop=False)
     db.new_app().execute(
@@ -176,9 +374,9 @@ def test_a_leaf_that_a_new_program_adds_while_the_hierarchy_is_removed_comes_bac
 def test_what_is_kept_outlives_a_part_that_has_another_name_in_the_mapping(
     db: Database, part: str
 ) -> None:
-    """The hierarchy is removed, the mapping is changed as docs/limits.md says: `name` of a level or
-    satellite, tables as they were. kept is read by these names. price: the history is lost for good,
-    the kept row goes. base: migrate ends with 23503 for ever. So prepare refuses."""
+    """The hierarchy is removed, the mapping is changed as docs/limits.md says: `name` of a level
+    or satellite, tables as they were. kept is read by these names. price: the history is lost for
+    good, the kept row goes. base: migrate ends with 23503 for ever. So prepare refuses."""
     owner = synced(db)
     owner.execute("update tblbaseproduct set description = 'mine'")
     owner.execute("update tblproduct set amount = 11")
@@ -199,8 +397,8 @@ def test_what_is_kept_outlives_a_part_that_has_another_name_in_the_mapping(
 @pytest.mark.parametrize("stage", ["off", "rows", "levels", "columns"])
 @pytest.mark.parametrize("then", ["other", "live"])
 def test_edits_after_a_rollback_was_killed(db: Database, mode: str, stage: str, then: str) -> None:
-    """HELD. A key change with the old key reused, a move, a delete; then the other kind of rollback,
-    or the sync switched on by hand; then the way forward."""
+    """HELD. A key change with the old key reused, a move, a delete; then the other kind of
+    rollback, or the sync switched on by hand; then the way forward."""
     if mode == "keep" and stage in ("rows", "levels"):
         pytest.skip("not in this mode")
     owner = synced(db, 4)
@@ -232,13 +430,11 @@ def test_edits_after_a_rollback_was_killed(db: Database, mode: str, stage: str, 
     assert one(owner, query) == "mine"
 
 
-# --- lost column values ----------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("how", ["delete", "rollback"])
 def test_a_price_that_is_being_changed_is_kept_as_it_was_committed(db: Database, how: str) -> None:
-    """_keep locks the leaf and reads its prices; a price that another session is just changing is read
-    as it was, waited for by the DELETE, and deleted as it is. The kept copy is the old one."""
+    """_keep locks the leaf and reads its prices; a price that another session is just changing is
+    read as it was, waited for by the DELETE, and deleted as it is. The kept copy is the old
+    one."""
     owner = synced(db)
     new, worker = db.new_app(), db.old_app() if how == "delete" else db.owner()
     if how == "rollback":
@@ -279,7 +475,8 @@ def test_kept_values_do_not_depend_on_the_datestyle_of_who_deletes(db: Database)
 
 
 def test_kept_json_comes_back_as_it_was(db: Database) -> None:
-    """An unmapped column of type json is kept as jsonb: order, blanks and repeated keys are lost."""
+    """An unmapped column of type json is kept as jsonb: order, blanks and repeated keys are
+    lost."""
     owner = synced(db)
     text = '{"b": 1,  "a": 2, "a": 3}'
     owner.execute("alter table tblconfig add extra json")
@@ -290,8 +487,8 @@ def test_kept_json_comes_back_as_it_was(db: Database) -> None:
 
 
 def test_a_row_whose_json_is_no_jsonb_can_be_deleted(order_shop: Shop) -> None:
-    """json may hold \\u0000, jsonb may not: the old program's DELETE fails with 22P05, and a rollback
-    that removes the hierarchy can never end."""
+    """json may hold \\u0000, jsonb may not: the old program's DELETE fails with 22P05, and a
+    rollback that removes the hierarchy can never end."""
     shop = order_shop
     shop.old.execute(
         f'insert into {shop.flat} ("select", "Kunde Name", "Daten") values (%s, %s, %s)',
@@ -300,37 +497,6 @@ def test_a_row_whose_json_is_no_jsonb_can_be_deleted(order_shop: Shop) -> None:
     assert shop.drift() == []
     shop.old.execute(f"delete from {shop.flat}")
     shop.assert_in_step()
-
-
-def test_a_collation_that_takes_different_texts_for_equal_hides_no_change(
-    bare_db: Database,
-) -> None:
-    """Non-deterministic: 'x' becomes 'X' on the flat side alone, and drift is 0. (docs/limits.md: values
-    are compared exactly.) Or prepare refuses. The embedded server has no ICU: run it with
-    PGTANDEM_PG_BIN."""
-    owner = bare_db.owner()
-    try:
-        owner.execute(
-            "create collation ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
-        )
-    except psycopg.errors.FeatureNotSupported:
-        pytest.skip("needs ICU")
-    owner.execute(
-        "alter table tblproduct alter sku type text collate ci,"
-        " alter productname type text collate ci;"
-        "insert into tblproduct (productid, productname, sku) values (1, 'Acme', 'x')"
-    )
-    deploy(owner, [products()])
-    owner.execute("select * from tandem.analyze('products')")  # 0A000: regular expressions
-    if sqlstate(owner, "call tandem.prepare('products')") == "TD004":
-        return
-    migrate(owner)
-    bare_db.old_app().execute("update tblproduct set sku = 'X'")
-    assert one(owner, 'select sku collate "C" from tblconfig') == "X"
-    assert one(owner, "select tandem.drift_count('products')") == 0
-
-
-# --- stuck -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("levels", [1, 3])
@@ -366,122 +532,3 @@ def test_an_orphan_that_another_table_references_does_not_stop_the_way_forward(
     db.old_app().execute("delete from tblproduct where productid = 2")
     migrate(owner)
     assert one(owner, "select phase from tandem.status") == "migrated"
-
-
-# --- two mappings in one database -------------------------------------------------------------
-
-SECOND = """
-name = "second"
-[flat]
-table = "tblconfig"
-key = "configid"
-status = "state2"
-[flat.types]
-configid = "uuid"
-name = "text"
-sku = "text"
-[[level]]
-name = "family"
-table = "tblfamily"
-id = "familyid"
-sync = "familyid"
-key = ["name"]
-columns = { name = "name" }
-missing = { name = { policy = "default", value = "none" } }
-types = { name = "text" }
-[leaf]
-name = "item"
-table = "tblitem"
-id = "itemid"
-sync = "itemid"
-parent = "family"
-columns = { sku = "sku" }
-match = ["sku"]
-types = { sku = "text" }
-"""
-
-
-@pytest.mark.parametrize("how", ["hierarchy of both", "hierarchy and flat"])
-def test_a_table_of_another_mapping_is_refused_or_kept_in_step(bare_db: Database, how: str) -> None:
-    """Triggers of two mappings on one table have one name: prepare of the second finds them there,
-    says prepared, and its own are never made. Nothing of the second is synced from that table."""
-    owner = bare_db.owner()
-    owner.execute("create table tblarticle (like tblproduct including all)")
-    owner.execute("insert into tblproduct (productid, productname) values (1, 'A')")
-    deploy(owner, [products()])
-    owner.execute("call tandem.prepare('products')")
-    owner.execute("alter table tblconfig alter catalogid set default gen_random_uuid()")
-    migrate(owner)
-    if how == "hierarchy of both":
-        name = "articles"
-        source = products().source.replace('name = "products"', 'name = "articles"', 1)
-        source = source.replace('"tblproduct"', '"tblarticle"')
-    else:
-        name, source = "second", SECOND
-    try:
-        deploy(owner, [products(), mapping_of(source)])
-        owner.execute("call tandem.prepare(%s)", (name,))
-    except psycopg.Error as error:
-        assert error.sqlstate in ("TD004", "TD006")
-        return
-    owner.execute("call tandem.migrate(%s)", (name,))
-    owner.execute("insert into tblarticle (productid, productname) values (1, 'A')")
-    owner.execute("update tblbaseproduct set name = 'B'")
-    owner.execute("update tblproduct set sku = 's' where productid = 1")
-    rows = owner.execute(
-        "select * from tandem.drift(%s) where kind <> 'hierarchy_only'", (name,)
-    ).fetchall()
-    assert rows == []
-
-
-# --- roles -----------------------------------------------------------------------------------
-
-
-def test_an_operator_does_not_steer_an_admins_rollback(db: Database) -> None:
-    """An interrupted rollback that keeps the hierarchy; an operator, who may not roll back, writes its
-    cursor. The admin's same CALL goes on in the stage that removes the hierarchy."""
-    owner = synced(db, 3)
-    owner.execute("select tandem.grant_to('old_app', 'operator')")
-    run = one(
-        owner,
-        "select run_id from tandem._run_begin('rollback', 'products', %s)",
-        Jsonb({"hierarchy": "keep", "drop_columns": False, "on_reject": "stop"}),
-    )
-    state = sqlstate(
-        db.old_app(),
-        'select tandem._run_batch(%s, 1, row(false, \'{"stage": "levels"}\', 0, 0, 0, 0, null,'
-        " null)::tandem.step_result, 0, 0)",
-        (run,),
-    )
-    owner.execute("call tandem.rollback('products')")
-    assert one(owner, "select count(*) from tblconfig") == 3
-    assert state is not None
-
-
-def test_the_token_is_of_no_use_after_the_write_that_it_was_drawn_for(db: Database) -> None:
-    """Who may reference a table has a cascade run a trigger of his own in the midst of the sync, reads the
-    token there, and sets `sync:0:<token>`: his next write is taken for ours and is not synced."""
-    owner = synced(db, 2)
-    owner.execute(
-        "grant references on tblconfig to old_app;"
-        "create schema mine; grant all on schema mine to old_app"
-    )
-    old = db.old_app()
-    old.execute(
-        """
-        create table mine.child (configid uuid references tblconfig on delete cascade);
-        create table mine.seen (origin text);
-        create function mine.look() returns trigger language plpgsql as $$ begin
-            insert into mine.seen values (current_setting('tandem.origin', true));
-            return null;
-        end $$;
-        create trigger look after delete on mine.child for each row execute function mine.look();
-        """
-    )
-    old.execute("insert into mine.child select configid from tblproduct where productid = 2")
-    old.execute("delete from tblproduct where productid = 2")
-    token = one(old, "select split_part(origin, ':', 3) from mine.seen")
-    old.execute("select set_config('tandem.origin', 'sync:0:' || %s, false)", (token,))
-    old.execute("update tblproduct set sku = 'x'")
-    old.execute("reset tandem.origin")
-    assert drift(owner) == []
