@@ -24,6 +24,11 @@ CANCEL_TRIES: Final = 10
 CANCEL_SECONDS: Final = 3.0
 """So long for one try to take effect; then the server is asked again."""
 
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C, and the CALL has ended in the server."""
+
+
 _LATEST: Final = """
 select p.done_rows, p.total_rows, p.rows_per_second, p.eta_seconds, p.rejected_rows, p.message
 from tandem.progress as p
@@ -47,8 +52,8 @@ def call_with_bar(
     """Run `statement`, a CALL that commits, on `conn`, and show how far it is on stderr.
 
     `kind` and `mapping` find its row in `tandem.progress`; `notice` makes text of a server's
-    message. Raises what psycopg raised, and KeyboardInterrupt on Ctrl-C, when the server has ended
-    the CALL: what it had committed stays, and the same CALL goes on from there.
+    message. Raises what psycopg raised, and Stopped on Ctrl-C, when the server has ended the CALL:
+    what it had committed stays, and the same CALL goes on from there.
     """
     console = console or Console(stderr=True)
 
@@ -56,23 +61,31 @@ def call_with_bar(
         console.print(notice(diagnostic), markup=False, highlight=False, soft_wrap=True)
 
     failures: list[BaseException] = []
+    # Not Thread.is_alive: it is False for a thread that runs on, once Ctrl-C has broken off a
+    # join of it (CPython before 3.13).
+    ended = threading.Event()
+    begun = False
 
     def work() -> None:
         try:
             conn.execute(statement.encode(), arguments or None)
         except BaseException as error:  # raised again by the main thread
             failures.append(error)
+        finally:
+            ended.set()
 
     thread = threading.Thread(target=work, name=kind, daemon=True)
     conn.add_notice_handler(print_notice)
     try:
         with _bar(target, console, kind, mapping) as refresh:
+            begun = True
             thread.start()
-            while thread.is_alive():
-                thread.join(POLL_SECONDS)
+            while not ended.wait(POLL_SECONDS):
                 refresh()
     except KeyboardInterrupt:
-        if not _cancel(conn, thread, console):
+        if not begun:
+            raise
+        if not _cancel(conn, ended, console):
             raise PgTandemError(
                 f"{kind} {mapping} could not be stopped: it goes on in the server.",
                 detail=f"It is backend {conn.info.backend_pid}.",
@@ -80,30 +93,38 @@ def call_with_bar(
             ) from None
         if failures and not isinstance(failures[0], errors.QueryCanceled):
             raise failures[0] from None
-        raise
+        raise Stopped from None
     finally:
         conn.remove_notice_handler(print_notice)
     if failures:
         raise failures[0]
 
 
-def _cancel(conn: Connection, thread: threading.Thread, console: Console) -> bool:
-    """Have the server end the CALL, and wait for that; False where it did not end."""
+def _cancel(conn: Connection, ended: threading.Event, console: Console) -> bool:
+    """Have the server end the CALL, and wait for that; False where it did not end.
+
+    The server is asked at least once. Another Ctrl-C meanwhile does not leave the CALL to itself:
+    it is the next try.
+    """
     for number in range(CANCEL_TRIES):
-        if not thread.is_alive():
-            return True
         try:
             conn.cancel_safe(timeout=CANCEL_SECONDS)
+        except KeyboardInterrupt:
+            continue
         except psycopg.Error as error:
-            if number == 0:
+            if number == 0 and not ended.is_set():
                 console.print(
                     f"The cancel request was not sent, trying again: {error}",
                     markup=False,
                     highlight=False,
                     soft_wrap=True,
                 )
-        thread.join(CANCEL_SECONDS)
-    return not thread.is_alive()
+        try:
+            if ended.wait(CANCEL_SECONDS):
+                return True
+        except KeyboardInterrupt:
+            continue
+    return ended.is_set()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import click
 from pgtandem.cli.group import EXIT_INTERRUPTED
 from pgtandem.cli.options import Database, notice_text, say, show_notice, this_command
 from pgtandem.cli.output import scalar, select
-from pgtandem.progress import call_with_bar
+from pgtandem.progress import Stopped, call_with_bar
 
 _LATEST_RUN: Final = """
 select r.run_id, r.kind, r.mapping, r.state, r.total_rows, r.read_rows, r.written_rows,
@@ -45,7 +45,7 @@ def call(
         call_with_bar(
             db.target, db.conn, statement, arguments, kind=kind, mapping=mapping, notice=notice_text
         )
-    except KeyboardInterrupt:
+    except Stopped:
         say(
             f"Stopped, in the server too. Nothing that {kind} has committed is lost.\n"
             f"Go on where it stopped:  {this_command()}"

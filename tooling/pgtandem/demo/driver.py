@@ -34,7 +34,7 @@ from pgtandem.errors import PgTandemError
 from pgtandem.load import LoadProgress, load_file
 from pgtandem.mapping import load_mapping
 from pgtandem.paths import db_dir
-from pgtandem.progress import call_with_bar
+from pgtandem.progress import Stopped, call_with_bar
 from pgtandem.server import KeptServer
 
 DATABASE: Final = "shop"
@@ -378,8 +378,10 @@ def _run_migrate(report: Report, server: KeptServer, owner: Connection) -> None:
             notice=lambda diagnostic: f"  {diagnostic.message_primary}",
             console=report.console,
         )
-    except KeyboardInterrupt:
-        report.console.print("  cancelled; CALL tandem.migrate('products') goes on from there")
+    except Stopped:
+        report.console.print(
+            "  stopped, in the server too; CALL tandem.migrate('products') goes on from there"
+        )
         raise
     seconds = time.monotonic() - started
     latest = (
