@@ -21,6 +21,7 @@ from rich.console import Console
 
 from pgtandem import progress
 from pgtandem.cli import main
+from pgtandem.server import KeptServer
 from support.cli import TIMEOUT_SECONDS, Done, pgtandem, start
 from support.databases import Connection, Database
 
@@ -76,7 +77,13 @@ def test_from_deploy_to_undeploy(bare_db: Database, tmp_path: Path) -> None:
     def run(*arguments: str) -> Done:
         return pgtandem(*arguments, dsn=bare_db.owner_dsn, folder=tmp_path)
 
-    refused(run("status"), 1, "pgtandem deploy")
+    name = bare_db.owner().info.dbname
+    refused(run("status"), 1, "pgtandem deploy", name, "--dsn")
+    nothing = run("undeploy")
+    assert (nothing.code, nothing.out) == (0, "")
+    assert "Nothing" in nothing.err
+    assert name in nothing.err
+    assert "--yes" not in nothing.err
     first = run("deploy", "--json")
     assert (first.code, first.json()["changed"]) == (0, ["package", "products"])
     assert run("deploy", "--json").json()["changed"] == []
@@ -148,6 +155,30 @@ def test_wrong_names_and_wrong_use_exit_with_2(run: Callable[..., Done], tmp_pat
     refused(run("report"), 2, "No such command")
     (tmp_path / "pgtandem.toml").write_text("mapings = []\n")
     refused(run("render", folder=tmp_path), 2, "mapings")
+
+
+def test_a_demo_with_a_wrong_file_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "shop.csv").write_text("title,price\nLamp,1\n")
+
+    def demo(*arguments: str) -> Done:
+        return pgtandem("demo", *arguments, dsn=None, folder=tmp_path)
+
+    refused(demo("--csv", "absent.csv"), 2, "absent.csv")
+    refused(demo("--csv", "shop.csv"), 2, "title")
+    refused(demo("--csv", "shop.csv", "--columns", "ProductName=name"), 2, "'name'", "title")
+    refused(demo("--csv", "shop.csv", "--columns", "Label=title"), 2, "Label", "productname")
+    refused(demo("--csv", "shop.csv", "--columns", "Amount=price"), 2, "ProductName")
+    refused(demo("--columns", "ProductName=title"), 2, "--csv FILE", "CSV=FILE")
+    assert not (tmp_path / ".pgtandem").exists(), "no server was made"
+
+
+def test_a_second_demo_leaves_the_first_one_alone(tmp_path: Path) -> None:
+    with KeptServer(tmp_path).alone("demo"):
+        second = pgtandem("demo", dsn=None, folder=tmp_path)
+    refused(second, 2, "A demo is under way", f"process {os.getpid()}")
+    assert not (tmp_path / ".pgtandem" / "data").exists()
+    with KeptServer(tmp_path).alone("demo"):
+        pass
 
 
 def test_wrong_phase_is_refused_with_the_next_step(run: Callable[..., Done]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 
 import psycopg
 import pytest
 
+from pgtandem.demo import driver, generator
 from pgtandem.demo.driver import Program
 from pgtandem.demo.openloop import Mismatch, OpenLoop, percentile
 from support.databases import Database
@@ -79,6 +81,27 @@ def test_a_row_that_reads_back_otherwise_is_no_database_error() -> None:
 )
 def test_percentiles(values: list[float], share: float, expected: float) -> None:
     assert percentile(values, share) == expected
+
+
+def test_the_columns_checked_before_there_is_a_table_are_the_tables(bare_db: Database) -> None:
+    query = (
+        "select attname from pg_attribute"
+        " where attrelid = 'tblproduct'::regclass and attnum > 0 order by attnum"
+    )
+    names = tuple(name for (name,) in bare_db.owner().execute(query.encode()))
+    assert names == ("productid", *generator.COLUMNS)
+
+
+@pytest.mark.parametrize(("rate", "queue"), [(20, False), (500, True)])
+def test_a_latency_that_is_a_queue_is_said_to_be_one(rate: float, queue: bool) -> None:
+    class Slow(Scripted):
+        def one(self, draw: random.Random) -> str:
+            time.sleep(0.02)
+            return "work"
+
+    summary = OpenLoop("test", [Slow()], rate, sqlstate).run(0.5)
+    note = driver._queue_note(summary, summary.phases["start"])
+    assert ("queue" in note, f"of {rate} operations/s" in note) == (queue, queue)
 
 
 def test_the_old_program_works_and_reports_by_phase(bare_db: Database) -> None:

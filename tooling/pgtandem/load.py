@@ -245,6 +245,27 @@ def load_file(
     )
 
 
+def check_file(
+    path: str | os.PathLike[str],
+    table: str,
+    names: Sequence[str],
+    columns: Mapping[str, str] | None = None,
+    *,
+    encoding: str = "utf-8-sig",
+    delimiter: str | None = None,
+) -> tuple[str, ...]:
+    """What `load_file` finds wrong with a file or its header, before there is a table.
+
+    `names` are the columns that the table is going to have. Returns those that would be loaded;
+    raises LoadError.
+    """
+    path = Path(path)
+    target = _Target("", table, tuple(_Column(name, "", "", True) for name in names))
+    with _Source(path, encoding, delimiter) as source:
+        matched = _match(target, source.header(), columns or {}, path, source.delimiter)
+    return tuple(column.name for _, column in matched)
+
+
 # --------------------------------------------------------------------------------------------------
 # The table
 

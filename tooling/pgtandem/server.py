@@ -31,7 +31,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -546,21 +546,47 @@ class KeptServer(Server):
         shutil.rmtree(self.folder)
 
     @contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """Be the only process that does `what`, one word, with this server.
+
+        Raises UsageError at once where another one does. It ends with the process, however that
+        ends.
+        """
+        with self._lock_file(f"{what}.lock") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                process = lock.read().strip()
+                raise UsageError(
+                    f"A {what} is under way with the server in {self.folder}.",
+                    detail=f"It is process {process}." if process else None,
+                    hint="Wait for its end, or end it with Ctrl-C where it runs. A working folder "
+                    "of its own has a server of its own.",
+                ) from None
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+            yield
+
+    @contextmanager
     def _locked(self) -> Iterator[None]:
         """One at a time: two commands started together must not both make the server."""
+        with self._lock_file("lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _lock_file(self, name: str) -> IO[str]:
         try:
             self.folder.mkdir(0o700, exist_ok=True)
             self._identity.open_to(self.folder)
             (self.folder / ".gitignore").write_text("*\n", encoding="utf-8")
-            lock = (self.folder / "lock").open("w")
+            return (self.folder / name).open("a+", encoding="utf-8")
         except OSError as error:
             raise ServerError(
                 f"The embedded server cannot keep its data in {self.folder}: {error.strerror}.",
                 hint="Work in a folder of yours, or name a server with --dsn.",
             ) from None
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def _is_running(self) -> bool:
         command = [str(self.binaries.program("pg_ctl")), "status", "-D", str(self.data)]

@@ -32,7 +32,10 @@ def command(csv: Path | None, columns: str | None, rows: int | None) -> None:
     public verbs, what a user would do.
     """
     if csv is None and columns:
-        raise UsageError("--columns belongs to a file.", hint="Name the file with --csv.")
+        raise UsageError(
+            "--columns belongs to a file.",
+            hint="Name the file: --csv FILE, or `make demo CSV=FILE COLUMNS=...`.",
+        )
     if csv is not None and rows is not None:
         raise UsageError("--rows is for generated rows; a file is loaded whole.")
     wanted = parse_columns(columns) if columns else None

@@ -20,13 +20,20 @@ def command(state: State, as_json: bool) -> None:
     with database(state) as db:
         there = scalar(db.conn, "select pg_catalog.to_regclass('tandem.status') is not null")
         status = select(db.conn, "select * from tandem.status") if there else None
+        name = db.conn.info.dbname
     if as_json:
         print_json(status.as_objects() if status else [])
     if status is None:
-        say("pgtandem is not in this database. `pgtandem deploy` puts it in.")
+        say(
+            f"pgtandem is not in the database {name!r}. `pgtandem deploy` puts it in; "
+            "--dsn chooses another database."
+        )
         raise click.exceptions.Exit(EXIT_REFUSED)
     if not status.rows:
-        say("No mapping is deployed here. `pgtandem deploy MAPPING` deploys one.")
+        say(
+            f"No mapping is deployed in the database {name!r}. "
+            "`pgtandem deploy MAPPING` deploys one."
+        )
     if not as_json:
         for number, row in enumerate(status.rows):
             if number:

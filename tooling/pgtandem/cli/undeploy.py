@@ -26,8 +26,10 @@ def command(state: State, mappings: tuple[str, ...], discard_kept: bool, yes: bo
     while kept or rejected rows exist.
     """
     with database(state) as db:
-        if not yes:
-            for statement in undeploy_statements(db.conn, mappings):
+        name = db.conn.info.dbname
+        statements = undeploy_statements(db.conn, mappings)
+        if statements and not yes:
+            for statement in statements:
                 click.echo(f"{statement};")
             say(f"Nothing was changed. To do it:  {this_command('--yes')}")
             raise click.exceptions.Exit(EXIT_REFUSED)
@@ -35,4 +37,7 @@ def command(state: State, mappings: tuple[str, ...], discard_kept: bool, yes: bo
     if removed:
         click.echo(f"Removed: {', '.join(removed)}.")
     else:
-        say("pgtandem is not in this database.")
+        say(
+            f"Nothing of pgtandem's is deployed in the database {name!r}; --dsn chooses another "
+            "database."
+        )

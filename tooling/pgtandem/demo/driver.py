@@ -28,10 +28,10 @@ from rich.table import Table
 
 from pgtandem.connection import Target
 from pgtandem.demo import generator
-from pgtandem.demo.openloop import Summary
+from pgtandem.demo.openloop import PhaseSummary, Summary
 from pgtandem.deploy import deploy
-from pgtandem.errors import PgTandemError
-from pgtandem.load import LoadProgress, load_file
+from pgtandem.errors import PgTandemError, UsageError
+from pgtandem.load import LoadProgress, check_file, load_file
 from pgtandem.mapping import load_mapping
 from pgtandem.paths import db_dir
 from pgtandem.progress import Stopped, call_with_bar
@@ -164,11 +164,25 @@ def run_demo(
     """Run the demo; return the exit code: 0 when all checks passed, 1 when not.
 
     `csv` and `columns` load a user's file (see `pgtandem.load.load_file`) in place of `rows`
-    generated rows. Raises PgTandemError and psycopg.Error; the server stays for a look around.
+    generated rows. Raises PgTandemError and psycopg.Error; the server stays for a look around. A
+    file that cannot be loaded, and a second demo meanwhile, are refused before anything is changed.
     """
+    if csv is not None:
+        _check_csv(csv, columns)
     report = Report(console or _console())
-    started = time.monotonic()
     server = KeptServer(working_folder)
+    with server.alone("demo"):
+        return _run(report, server, csv, columns, rows)
+
+
+def _run(
+    report: Report,
+    server: KeptServer,
+    csv: Path | None,
+    columns: dict[str, str] | None,
+    rows: int,
+) -> int:
+    started = time.monotonic()
     _title(report, f"The embedded PostgreSQL {server.binaries.major}, database {DATABASE}")
     server.ensure_running()
     _make_database(server)
@@ -208,6 +222,17 @@ def _connect(server: KeptServer, role: str) -> Iterator[Connection]:
         yield conn
     finally:
         conn.close()
+
+
+def _check_csv(csv: Path, columns: dict[str, str] | None) -> None:
+    loaded = check_file(csv, "tblproduct", ("productid", *generator.COLUMNS), columns)
+    if "productname" not in loaded:
+        raise UsageError(
+            f"Nothing in {csv} is loaded as ProductName, which each row must have.",
+            detail=f"Of the columns of tblproduct the file has: {', '.join(loaded)}.",
+            hint="Say which it is: --columns 'ProductName=NAME', or "
+            "`make demo CSV=... COLUMNS='ProductName=NAME'`.",
+        )
 
 
 def _make_database(server: KeptServer) -> None:
@@ -435,8 +460,21 @@ def _show_programs(report: Report, old: Summary, new: Summary) -> None:
         phase = old.phases[name]
         report.figure(
             f"old program's latency, {name}",
-            f"p50 {phase.p50_ms:.1f} ms, p99 {phase.p99_ms:.1f} ms, max {phase.max_ms:.1f} ms",
+            f"p50 {phase.p50_ms:.1f} ms, p99 {phase.p99_ms:.1f} ms, max {phase.max_ms:.1f} ms"
+            + _queue_note(old, phase),
         )
+
+
+def _queue_note(program: Summary, phase: PhaseSummary) -> str:
+    """Where latency is mostly a queue: that, and what the operations themselves took."""
+    if phase.wait_p50_ms <= phase.own_p50_ms:
+        return ""
+    done = phase.operations / phase.seconds if phase.seconds else 0.0
+    return (
+        f"\nmostly queue: {done:.0f} of {program.rate:.0f} operations/s were done here; "
+        f"one itself took p50 {phase.own_p50_ms:.1f} ms, p99 {phase.own_p99_ms:.1f} ms, "
+        f"max {phase.own_max_ms:.1f} ms"
+    )
 
 
 def _show_both_ways(report: Report, server: KeptServer, owner: Connection) -> None:

@@ -41,7 +41,10 @@ class Operations(Protocol):
 
 @dataclass
 class PhaseSummary:
-    """One phase's figures. Latencies are in ms from the intended time."""
+    """One phase's figures. Latencies are in ms from the intended time.
+
+    A latency is the wait for a worker that is still busy (`wait`), and the operation (`own`).
+    """
 
     operations: int
     seconds: float
@@ -49,6 +52,10 @@ class PhaseSummary:
     p99_ms: float
     p999_ms: float
     max_ms: float
+    wait_p50_ms: float
+    own_p50_ms: float
+    own_p99_ms: float
+    own_max_ms: float
     errors: int
     retried: int
     kinds: dict[str, int]
@@ -91,6 +98,8 @@ class _Phase:
     began: float
     ended: float = 0.0
     latencies: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
     errors: int = 0
     retried: int = 0
@@ -163,6 +172,7 @@ class OpenLoop:
     def _operate(
         self, worker: Operations, draw: random.Random, phase: _Phase, intended: float
     ) -> None:
+        began = time.monotonic()
         state = draw.getstate()
         retried = False
         while True:
@@ -184,9 +194,11 @@ class OpenLoop:
                 draw.setstate(state)
                 continue
             break
-        latency = (time.monotonic() - intended) * 1000
+        ended = time.monotonic()
         with self._lock:
-            phase.latencies.append(latency)
+            phase.latencies.append((ended - intended) * 1000)
+            phase.waits.append((began - intended) * 1000)
+            phase.own.append((ended - began) * 1000)
             phase.retried += retried
             if kind is not None:
                 phase.kinds[kind] += 1
@@ -212,6 +224,10 @@ class OpenLoop:
                 p99_ms=percentile(phase.latencies, 0.99),
                 p999_ms=percentile(phase.latencies, 0.999),
                 max_ms=percentile(phase.latencies, 1.0),
+                wait_p50_ms=percentile(phase.waits, 0.5),
+                own_p50_ms=percentile(phase.own, 0.5),
+                own_p99_ms=percentile(phase.own, 0.99),
+                own_max_ms=percentile(phase.own, 1.0),
                 errors=phase.errors,
                 retried=phase.retried,
                 kinds=dict(sorted(phase.kinds.items())),
