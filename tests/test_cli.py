@@ -181,6 +181,41 @@ def test_a_second_demo_leaves_the_first_one_alone(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
+def test_ctrl_c_ends_the_demos_migration_in_the_server(tmp_path: Path) -> None:
+    """Its own server; no NOTICE comes that nobody reads and that would end the CALL, but later."""
+    server = KeptServer(tmp_path)
+    quiet = "update tandem.setting set value = '60' where name = 'notice_seconds'"
+    query = "select max(backend_pid) from tandem.run where kind = 'migrate' and read_rows > 0"
+    try:
+        server.ensure_running()
+        with start("demo", "--rows", "50000", dsn=None, folder=tmp_path) as process:
+            backend: object = None
+            deadline = time.monotonic() + TIMEOUT_SECONDS
+            while backend is None:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                try:
+                    with psycopg.connect(server.conninfo("shop"), autocommit=True) as conn:
+                        conn.execute(quiet)
+                        while (backend := one(conn, query)) is None and process.poll() is None:
+                            time.sleep(0.02)
+                except psycopg.Error:  # not made yet, or not deployed
+                    time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+        assert process.returncode == 130
+        assert "stopped, in the server too" in out
+        with psycopg.connect(server.conninfo("shop"), autocommit=True) as conn:
+            active = f"select count(*) from pg_stat_activity where pid = {backend}"
+            wait_for(lambda: one(conn, active) == 0, "the server to end the call", seconds=2)
+            moved = one(conn, "select read_rows from tandem.run where kind = 'migrate'")
+            assert isinstance(moved, int)
+            assert 0 < moved < 50_000
+    finally:
+        server.remove()
+
+
 def test_wrong_phase_is_refused_with_the_next_step(run: Callable[..., Done]) -> None:
     refused(run("validate", "products"), 1, "[TD002]", "HINT: Next:")
     debug = run("validate", "products", "--debug")
