@@ -397,7 +397,7 @@ def test_what_is_kept_outlives_a_part_that_has_another_name_in_the_mapping(
 @pytest.mark.parametrize("stage", ["off", "rows", "levels", "columns"])
 @pytest.mark.parametrize("then", ["other", "live"])
 def test_edits_after_a_rollback_was_killed(db: Database, mode: str, stage: str, then: str) -> None:
-    """HELD. A key change with the old key reused, a move, a delete; then the other kind of
+    """A key change with the old key reused, a move, a delete; then the other kind of
     rollback, or the sync switched on by hand; then the way forward."""
     if mode == "keep" and stage in ("rows", "levels"):
         pytest.skip("not in this mode")
