@@ -115,6 +115,40 @@ def test_the_owner_as_operator(db: Database) -> None:
     assert sqlstate(owner, "select tandem.grant_to('shop_owner', 'operator')") in (None, "22023")
 
 
+@pytest.mark.parametrize("right", ["trigger", "references", "all"])
+@pytest.mark.parametrize("whose", ["old_app", "public"])
+def test_a_role_that_could_run_code_as_the_owner_blocks_prepare(
+    db: Database, right: str, whose: str
+) -> None:
+    """A trigger runs as whoever writes, and the sync writes as the owner."""
+    owner = db.owner()
+    owner.execute(f"grant {right} on tblproduct to {whose}".encode())
+    assert sqlstate(owner, "call tandem.prepare('products')") == "TD004"
+    query = "select cure from tandem.analyze('products') where severity = 'blocker'"
+    owner.execute(one(owner, query).encode())
+    owner.execute("call tandem.prepare('products')")
+
+
+def test_code_of_another_role_that_is_there_blocks_prepare(db: Database) -> None:
+    owner, old = db.owner(), db.old_app()
+    owner.execute("grant trigger on tblproduct to old_app; create schema mine")
+    owner.execute("grant all on schema mine to old_app")
+    old.execute(
+        """
+        create function mine.look() returns trigger language plpgsql set search_path = mine
+        as $$ begin return null; end $$;
+        create trigger look after update on public.tblproduct
+        for each row execute function mine.look();
+        """
+    )
+    owner.execute("revoke trigger on tblproduct from old_app")
+    assert sqlstate(owner, "call tandem.prepare('products')") == "TD004"
+    query = "select sample from tandem.analyze('products') where severity = 'blocker'"
+    assert one(owner, query) == "trigger look of old_app"
+    owner.execute("drop trigger look on tblproduct")
+    owner.execute("call tandem.prepare('products')")
+
+
 def test_the_token_is_of_no_use_after_the_write_that_it_was_drawn_for(db: Database) -> None:
     """Who may reference a table has a cascade run a trigger of his own in the midst of the sync,
     reads the token there, and sets `sync:0:<token>`: his next write is taken for ours and is not
@@ -129,6 +163,7 @@ def test_the_token_is_of_no_use_after_the_write_that_it_was_drawn_for(db: Databa
         """
         create table mine.child (configid uuid references tblconfig on delete cascade);
         create table mine.seen (origin text);
+        grant insert on mine.seen to public; grant usage on schema mine to public;
         create function mine.look() returns trigger language plpgsql as $$ begin
             insert into mine.seen values (current_setting('tandem.origin', true));
             return null;

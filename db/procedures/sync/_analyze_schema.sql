@@ -215,6 +215,22 @@ begin
     group by r.relation
     union all
     select
+        'blocker', 'a role beside the owner could run code as the owner', r.relation, 1,
+        o.role_name || ' holds TRIGGER or REFERENCES',
+        pg_catalog.format('revoke trigger, references on %s from %s;', r.relation, o.role_name)
+    from relations as r
+    cross join lateral tandem._outsiders(r.oid) as o
+    where o.through = 'grant'
+    union all
+    select
+        'blocker', 'code of a role beside the owner would run as the owner', r.relation, 1,
+        pg_catalog.format('%s of %s', o.through, o.role_name),
+        'The sync writes as the owner of the tables. Give that object to the owner, or drop it.'
+    from relations as r
+    cross join lateral tandem._outsiders(r.oid) as o
+    where o.through <> 'grant'
+    union all
+    select
         'warning', 'roles beside the owner may create objects in a schema of the search path',
         n.nspname::text, pg_catalog.count(*),
         pg_catalog.string_agg(distinct a.grantee::regrole::text, ', '),
