@@ -2,7 +2,7 @@
 # and make are all that has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-matrix lint clean
+.PHONY: help env demo test test-matrix bench lint clean
 
 # The first Python of a fitting version that can make virtual environments; PYTHON=... overrides.
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -57,6 +57,12 @@ test-matrix: $(STAMP) ## the tests of db/ on the other supported versions; MATRI
 	  bin=$$($(BIN)/python tests/servers.py $$major) && \
 	  PGTANDEM_PG_BIN=$$bin $(BIN)/python -m pytest -n $(WORKERS) tests/core tests/sync $(PYTEST) || exit; \
 	done
+
+BENCH ?=
+
+bench: $(STAMP) ## all comparisons at 1,000,000 rows: JSON and a picture; BENCH='--rows 100000 --rounds 1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@$(BIN)/python bench/all.py $(BENCH)
 
 lint: $(STAMP) ## SQL and Python: sqlfluff, house rules, ruff, mypy --strict
 	@$(BIN)/pgtandem lint
