@@ -1045,9 +1045,9 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
         return 'rejected';
     end if;
     v_leaf := r_flat.configid;
-    -- Kept content belongs to the leaf where that is known, else to the flat key that had it last.
+    -- Locked as it is read: a batch may just be keeping more. Kept content belongs to the leaf where that is known, else to the flat key that had it last.
     if v_leaf is not null then
-        select kept.* into r_kept from tandem_products.kept as kept where kept.leaf_id = v_leaf;
+        select kept.* into r_kept from tandem_products.kept as kept where kept.leaf_id = v_leaf for update;
     else
         select kept.* into r_kept
         from tandem_products.kept as kept
@@ -1056,7 +1056,8 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
             where flat.configid = kept.leaf_id
         )
         order by kept.reason = 'deleted', kept.kept_at desc
-        limit 1;
+        limit 1
+        for update;
     end if;
     delete from tandem_products.kept as kept where kept.leaf_id = r_kept.leaf_id;
     v_leaf := coalesce(v_leaf, r_kept.leaf_id, tandem.new_id());

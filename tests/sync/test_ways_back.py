@@ -532,3 +532,27 @@ def test_an_orphan_that_another_table_references_does_not_stop_the_way_forward(
     db.old_app().execute("delete from tblproduct where productid = 2")
     migrate(owner)
     assert one(owner, "select phase from tandem.status") == "migrated"
+
+
+@pytest.mark.parametrize("drop", ["true", "false"])
+def test_a_key_inserted_again_while_its_orphan_is_being_kept(db: Database, drop: str) -> None:
+    """The batch keeps the leaf's content in the row that the INSERT reads and takes away."""
+    owner = synced(db, 3)
+    noted(owner, 2, "mine")
+    owner.execute(f"call tandem.rollback('products', p_drop_columns => {drop})".encode())
+    old = db.old_app()
+    old.execute("delete from tblproduct where productid = 2")
+    if drop == "true":
+        owner.execute("call tandem.prepare('products')")
+    query = "select run_id from tandem.run where finished_at is null and cursor ->> 'stage' = %s"
+    while not (row := owner.execute(query, ("orphans",)).fetchone()):
+        migrate(owner, p_max_batches=1)
+    owner.execute("begin")
+    owner.execute("select tandem.migrate_step('products', %s, 100, null)", row)
+    with in_background(old, lambda: old.execute(ROW, (2,))) as run:
+        wait_for_lock_wait(db.owner(), old.info.backend_pid)
+        owner.execute("commit")
+        run.result(60)
+    migrate(owner)
+    assert drift(owner) == []
+    assert notes(owner, 2) == "mine"

@@ -45,9 +45,9 @@ begin
         return 'rejected';
     end if;
     v_leaf := {{ m.leaf.sync | column('r_flat') }};
-    -- Kept content belongs to the leaf where that is known, else to the flat key that had it last.
+    -- Locked as it is read: a batch may just be keeping more. Kept content belongs to the leaf where that is known, else to the flat key that had it last.
     if v_leaf is not null then
-        select kept.* into r_kept from {{ S | ident }}.kept as kept where kept.leaf_id = v_leaf;
+        select kept.* into r_kept from {{ S | ident }}.kept as kept where kept.leaf_id = v_leaf for update;
     else
         select kept.* into r_kept
         from {{ S | ident }}.kept as kept
@@ -56,7 +56,8 @@ begin
             where {{ m.leaf.sync | column('flat') }} = kept.leaf_id
         )
         order by kept.reason = 'deleted', kept.kept_at desc
-        limit 1;
+        limit 1
+        for update;
     end if;
     delete from {{ S | ident }}.kept as kept where kept.leaf_id = r_kept.leaf_id;
     v_leaf := coalesce(v_leaf, r_kept.leaf_id, tandem.new_id());
