@@ -62,7 +62,7 @@ def call_with_bar(
 
     failures: list[BaseException] = []
     # Not Thread.is_alive: it is False for a thread that runs on, once Ctrl-C has broken off a
-    # join of it (CPython before 3.13).
+    # join of it (seen on CPython 3.11).
     ended = threading.Event()
     begun = False
 
