@@ -549,7 +549,11 @@ def test_a_key_inserted_again_while_its_orphan_is_being_kept(db: Database, drop:
         migrate(owner, p_max_batches=1)
     owner.execute("begin")
     owner.execute("select tandem.migrate_step('products', %s, 100, null)", row)
-    with in_background(old, lambda: old.execute(ROW, (2,))) as run:
+
+    def insert() -> None:
+        old.execute(ROW, (2,))
+
+    with in_background(old, insert) as run:
         wait_for_lock_wait(db.owner(), old.info.backend_pid)
         owner.execute("commit")
         run.result(60)
