@@ -211,47 +211,79 @@ comment on function tandem_products._fault(text, text, text, text, text, jsonb, 
 create or replace function tandem_products._keep(p_leaf uuid, p_key text, p_reason text) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set datestyle = 'ISO, MDY'
-set intervalstyle = 'postgres'
-set extra_float_digits = 1
 as $_keep$
 #variable_conflict use_variable
 declare
-    v_leaf json;
-    v_rows_1 json;  -- price
+    v_leaf jsonb;
+    v_parent uuid;
+    v_rows_1 jsonb;  -- price
 begin
     -- locked before it is read, or deleted and read by one statement: what a concurrent writer has just
     -- committed is kept as well
-    select pg_catalog.to_json(config.*) into v_leaf
-    from public.tblconfig as config
+    perform from public.tblconfig as config
     where config.configid = p_leaf
     for update;
     if not found then
+        update tandem_products.kept as kept
+        set flat_key = p_key, parent = case when p_key is null then kept.parent end, reason = p_reason, kept_at = pg_catalog.clock_timestamp()
+        where kept.leaf_id = p_leaf;
         return false;
     end if;
+    -- a program made the leaf again while its content waited
+    perform tandem._give_back('products', p_leaf, null, kept.leaf, kept.satellites)
+    from tandem_products.kept as kept
+    where kept.leaf_id = p_leaf and kept.leaf is not null and kept.reason <> 'deleted';
     with gone as (
         delete from public.tblconfigprice as s where s.configid = p_leaf
-        returning s.*
+        returning tandem._row_to_text(s.*) as content
     )
-    select coalesce(pg_catalog.json_agg(pg_catalog.to_json(gone.*)), '[]') into v_rows_1
+    select coalesce(pg_catalog.jsonb_agg(gone.content), '[]') into v_rows_1
     from gone;
-    insert into tandem_products.kept (flat_key, leaf_id, leaf, satellites, reason)
-    values (p_key, p_leaf, v_leaf, pg_catalog.json_build_object('price', v_rows_1), p_reason)
-    on conflict (leaf_id) do update
-    set flat_key = excluded.flat_key, leaf = excluded.leaf, satellites = excluded.satellites,
-        reason = excluded.reason, kept_at = excluded.kept_at;
     delete from public.tblconfig as config
-    where config.configid = p_leaf;
+    where config.configid = p_leaf
+    returning tandem._row_to_text(config.*), config.catalogid into v_leaf, v_parent;
     if not found then
         perform tandem._suppressed('products', 'tblconfig', p_leaf::text);
     end if;
+    insert into tandem_products.kept (flat_key, leaf_id, leaf, parent, satellites, reason)
+    values (
+        p_key, p_leaf, v_leaf, case when p_key is null then v_parent end,
+        pg_catalog.jsonb_build_object('price', v_rows_1), p_reason
+    )
+    on conflict (leaf_id) do update
+    set flat_key = excluded.flat_key, leaf = excluded.leaf, parent = excluded.parent, satellites = excluded.satellites,
+        reason = excluded.reason, kept_at = excluded.kept_at;
     delete from tandem_products.due as due where due.leaf_id = p_leaf;
     return true;
 end
 $_keep$;
 
 comment on function tandem_products._keep(uuid, text, text) is
-'Deletes a leaf and its dated rows and keeps them as jsonb under the flat key.';
+'Deletes a leaf and its dated rows and keeps them under the flat key; without one, as a leaf that '
+'comes back by itself. False where the leaf is gone: what is kept of it is then put under the key.';
+
+-- procedures/sync/_kept_for.sql
+-- What was noted while nothing was synced waits for its row, and comes before what a DELETE left.
+create or replace function tandem_products._kept_for(p_key text) returns uuid
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_kept_for$
+begin
+    return (
+        select kept.leaf_id
+        from tandem_products.kept as kept
+        where kept.flat_key = p_key and not exists (
+            select from public.tblproduct as flat
+            where flat.configid = kept.leaf_id
+        )
+        order by kept.reason = 'deleted', kept.kept_at desc
+        limit 1
+    );
+end
+$_kept_for$;
+
+comment on function tandem_products._kept_for(text) is
+'The leaf that a flat row without one gets back, by the row''s key as text; NULL where nothing is kept.';
 
 -- procedures/sync/_lock_chain.sql
 -- Locks a leaf and its ancestors, so that what is read of them afterwards (in a new statement) stays
@@ -801,11 +833,11 @@ begin
         if v_try = 100 then
             perform tandem._cannot_place('products', 'tblbaseproduct');
         end if;
-        perform tandem._put_back('public.tblbaseproduct'::regclass, coalesce((
-            select pg_catalog.to_json(one.*) from public.tblbaseproduct as one
+        perform tandem._row_from_text('public.tblbaseproduct'::regclass, coalesce((
+            select tandem._row_to_text(one.*) from public.tblbaseproduct as one
             where one.baseproductid = p_from[1]
-        ), '{}'), pg_catalog.json_build_object(
-            'baseproductid', tandem.new_id(), 'name', p_base
+        ), '{}') || pg_catalog.jsonb_build_object(
+            'baseproductid', tandem.new_id(), 'name', p_base::text
         ), pg_catalog.current_setting('search_path'));
     end loop;
     for v_try in 1 .. 100 loop
@@ -818,11 +850,11 @@ begin
         if v_try = 100 then
             perform tandem._cannot_place('products', 'tblproductversion');
         end if;
-        perform tandem._put_back('public.tblproductversion'::regclass, coalesce((
-            select pg_catalog.to_json(one.*) from public.tblproductversion as one
+        perform tandem._row_from_text('public.tblproductversion'::regclass, coalesce((
+            select tandem._row_to_text(one.*) from public.tblproductversion as one
             where one.versionid = p_from[2]
-        ), '{}'), pg_catalog.json_build_object(
-            'versionid', tandem.new_id(), 'baseproductid', _place.base_id, 'version', p_version
+        ), '{}') || pg_catalog.jsonb_build_object(
+            'versionid', tandem.new_id(), 'baseproductid', _place.base_id, 'version', p_version::text
         ), pg_catalog.current_setting('search_path'));
     end loop;
     for v_try in 1 .. 100 loop
@@ -835,11 +867,11 @@ begin
         if v_try = 100 then
             perform tandem._cannot_place('products', 'tblcatalog');
         end if;
-        perform tandem._put_back('public.tblcatalog'::regclass, coalesce((
-            select pg_catalog.to_json(one.*) from public.tblcatalog as one
+        perform tandem._row_from_text('public.tblcatalog'::regclass, coalesce((
+            select tandem._row_to_text(one.*) from public.tblcatalog as one
             where one.catalogid = p_from[3]
-        ), '{}'), pg_catalog.json_build_object(
-            'catalogid', tandem.new_id(), 'versionid', _place.version_id, 'name', p_catalog
+        ), '{}') || pg_catalog.jsonb_build_object(
+            'catalogid', tandem.new_id(), 'versionid', _place.version_id, 'name', p_catalog::text
         ), pg_catalog.current_setting('search_path'));
     end loop;
 end
@@ -1044,23 +1076,11 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
             and flat.syncstatus is distinct from 'rejected';
         return 'rejected';
     end if;
-    v_leaf := r_flat.configid;
-    -- Locked as it is read: a batch may just be keeping more. Kept content belongs to the leaf where that is known, else to the flat key that had it last.
-    if v_leaf is not null then
-        select kept.* into r_kept from tandem_products.kept as kept where kept.leaf_id = v_leaf for update;
-    else
-        select kept.* into r_kept
-        from tandem_products.kept as kept
-        where kept.flat_key = p_key::text and not exists (
-            select from public.tblproduct as flat
-            where flat.configid = kept.leaf_id
-        )
-        order by kept.reason = 'deleted', kept.kept_at desc
-        limit 1
-        for update;
-    end if;
-    delete from tandem_products.kept as kept where kept.leaf_id = r_kept.leaf_id;
-    v_leaf := coalesce(v_leaf, r_kept.leaf_id, tandem.new_id());
+    -- Deleted and read by one statement: a batch may just be keeping more. Kept content belongs to the leaf
+    -- where that is known, else to the flat key that had it last.
+    v_leaf := coalesce(r_flat.configid, tandem_products._kept_for(p_key::text));
+    delete from tandem_products.kept as kept where kept.leaf_id = v_leaf returning kept.* into r_kept;
+    v_leaf := coalesce(r_flat.configid, r_kept.leaf_id, tandem.new_id());
     select * into r_place from tandem_products._place(
         r_flat.productname,
         case when tandem.is_blank(r_flat.version) then '1' else r_flat.version end,
@@ -1085,19 +1105,8 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
         -- what the flat table cannot hold comes back
         v_written := true;
         perform tandem._give_back(
-            'public.tblconfig'::regclass,
-            r_kept.leaf, pg_catalog.json_build_object(
-                'configid', v_leaf, 'catalogid', r_place.catalog_id
-            ), pg_catalog.current_setting('search_path')
+            'products', v_leaf, r_place.catalog_id, r_kept.leaf, r_kept.satellites
         );
-        perform tandem._give_back('public.tblconfigprice'::regclass, k.content, '{}', pg_catalog.current_setting('search_path'))
-        from pg_catalog.json_array_elements(r_kept.satellites -> 'price') as k (content);
-        insert into tandem_products.due (satellite, leaf_id, effective)
-        select 'price', v_leaf, s.effectivefrom
-        from public.tblconfigprice as s
-        where s.configid = v_leaf
-            and s.effectivefrom > pg_catalog.clock_timestamp()
-        on conflict do nothing;
         -- where its coming back was written to the flat row, that was the older value
         update public.tblproduct as flat
         set productname = r_flat.productname, version = r_flat.version, catalogname = r_flat.catalogname, configname = r_flat.configname, sku = r_flat.sku, configdata = r_flat.configdata, status = r_flat.status, amount = r_flat.amount, currency = r_flat.currency
@@ -1709,16 +1718,8 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
         return new;
     end if;
     new.syncstatus := 'active';
-    select kept.leaf_id into new.configid
-    from tandem_products.kept as kept
-    where kept.flat_key = new.productid::text
-        and not exists (
-            select from public.tblproduct as flat
-            where flat.configid = kept.leaf_id
-        )
-    order by kept.reason = 'deleted', kept.kept_at desc
-    limit 1;
-    if found then
+    new.configid := tandem_products._kept_for(new.productid::text);
+    if new.configid is not null then
         -- The AFTER trigger brings back what was kept, the slow way: no parents are assigned here.
         return new;
     end if;
@@ -1771,6 +1772,11 @@ begin
     end if;
     if old.configid is not null then
         perform tandem_products._keep(old.configid, old.productid::text, 'deleted');
+    else
+        -- on the way forward and not linked yet: whoever takes over the key does not take over the leaf
+        perform tandem_products._keep(kept.leaf_id, kept.flat_key, 'deleted')
+        from tandem_products.kept as kept
+        where kept.flat_key = old.productid::text and kept.reason <> 'deleted';
     end if;
     v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._f2h_class(pg_catalog.clock_timestamp() - v_started));
@@ -1802,20 +1808,10 @@ begin
     v_call := pg_catalog.nextval('tandem_products.f2h_calls');
     -- A DELETE of this key may have kept its leaf since the BEFORE trigger looked: the INSERT waited for
     -- it, or both are one statement. With that leaf's id the row takes the slow way below.
-    select kept.leaf_id into v_kept
-    from tandem_products.kept as kept
-    where kept.flat_key = new.productid::text
-        and not exists (
-            select from tandem_products.kept as own
-            where own.leaf_id = new.configid
-        )
-        and not exists (
-            select from public.tblproduct as flat
-            where flat.configid = kept.leaf_id
-        )
-    order by kept.reason = 'deleted', kept.kept_at desc
-    limit 1;
-    if found then
+    v_kept := tandem_products._kept_for(new.productid::text);
+    if v_kept is not null and not exists (
+        select from tandem_products.kept as own where own.leaf_id = new.configid
+    ) then
         update public.tblproduct as flat
         set configid = v_kept
         where flat.productid = new.productid
@@ -1909,6 +1905,7 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_call bigint;
     v_pull boolean := false;
+    v_kept uuid;
     v_changed_1 boolean := old.configname is distinct from new.configname;  -- configname
     v_changed_2 boolean := old.sku is distinct from new.sku;  -- sku
     v_changed_3 boolean := old.configdata is distinct from new.configdata;  -- configdata
@@ -1933,10 +1930,12 @@ begin
     v_call := pg_catalog.nextval('tandem_products.f2h_calls');
     if old.productid is distinct from new.productid then
         if old.configid is null then
-            -- rejected, or on the way forward and not linked yet: what is kept of it is found by its key
+            v_kept := tandem_products._kept_for(old.productid::text);
+            -- rejected, or on the way forward and not linked yet: what it would get goes along, and comes first
             update tandem_products.kept as kept
-            set flat_key = new.productid::text
-            where kept.flat_key = old.productid::text;
+            set flat_key = new.productid::text, kept_at = v_started,
+                reason = case kept.reason when 'deleted' then 'rollback' else kept.reason end
+            where kept.leaf_id = v_kept;
         end if;
         -- Identity follows the row. The notes of rejected rows do so by what the table holds now:
         -- keys may have been swapped.

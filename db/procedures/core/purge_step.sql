@@ -11,8 +11,7 @@ declare
     v_more bigint;
     r_result tandem.step_result;
 begin
-    select (r.params ->> 'before')::timestamptz into strict v_before
-    from tandem.run as r where r.run_id = p_run;
+    v_before := (tandem._run_of('purge', p_mapping, p_run)).params ->> 'before';
     delete from tandem.sync_log as s
     where s.sync_log_id in (
         select l.sync_log_id from tandem.sync_log as l where l.logged_at < v_before limit p_rows

@@ -11,25 +11,25 @@ begin
         execute pg_catalog.format(
             $ddl$
             -- What a flat DELETE, or a rollback that removes the hierarchy, would otherwise lose.
-            -- As json: jsonb alters what a json column holds, and refuses \u0000.
+            -- Rows as _row_to_text has them. Without leaf: a note whose leaf that is.
             create table %1$I.kept (
-                flat_key text not null,
+                flat_key text,
                 leaf_id uuid not null,
-                leaf json,
+                leaf jsonb,
                 parent uuid,
-                satellites json not null default '{}',
+                satellites jsonb not null default '{}',
                 reason text not null,
                 kept_at timestamptz not null default pg_catalog.clock_timestamp(),
                 constraint kept_pkey primary key (leaf_id),
-                -- no flat row ever was: it comes back by itself, under this parent
-                constraint kept_parent_check check (parent is null or reason = 'rollback'),
+                -- a leaf that never had a flat row comes back by itself, under this parent
+                constraint kept_parent_check check (parent is null or flat_key is null),
                 constraint kept_reason_check check (reason in ('deleted', 'rollback', 'adopted'))
             );
             create table %1$I.kept_level (
                 level text not null,
                 id uuid not null,
                 parent uuid,
-                content json not null,
+                content jsonb not null,
                 constraint kept_level_pkey primary key (level, id)
             );
             create index kept_level_parent_idx on %1$I.kept_level (level, parent);
@@ -41,7 +41,8 @@ begin
                 constraint due_pkey primary key (leaf_id, satellite, effective)
             );
             create index due_effective_idx on %1$I.due (effective);
-            create index kept_flat_key_idx on %1$I.kept (flat_key)
+            create index kept_flat_key_idx on %1$I.kept (flat_key);
+            create index kept_parent_idx on %1$I.kept (parent) where flat_key is null
             $ddl$, v_schema
         );
         -- Calls and durations per direction: sequences count errors too, and hold no lock. The last

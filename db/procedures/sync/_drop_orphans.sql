@@ -24,7 +24,8 @@ begin
                 update %1$I.kept as k set reason = ''deleted''
                 where k.leaf_id in (
                     select o.leaf_id from %1$I.kept as o
-                    where o.reason = ''rollback'' and o.parent is null order by o.leaf_id limit $1
+                    where o.reason = ''rollback'' and o.flat_key is not null
+                    order by o.leaf_id limit $1
                 )
                 returning k.leaf_id
             )

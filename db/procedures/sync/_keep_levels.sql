@@ -1,12 +1,8 @@
 -- Rollback with p_hierarchy remove: takes leaves without a flat row and the upper levels out,
--- bottom up, and keeps their rows. One table a batch. What is kept as text is written in one style
--- and read in the same (_give_back), whoever deletes and whoever inserts.
+-- bottom up, and keeps their rows. One table a batch.
 create or replace function tandem._keep_levels(p_mapping text, p_rows integer) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set datestyle = 'ISO, MDY'
-set intervalstyle = 'postgres'
-set extra_float_digits = 1
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -24,48 +20,46 @@ begin
     for r_level in select * from tandem._levels(p_mapping) as l order by l.ordinal desc
     loop
         if r_level.is_leaf then
-            -- Those that no flat row is linked to. An earlier rollback's note holds where its flat
-            -- row waits for its leaf; else that row is gone, or the key is another's by now.
-            -- Without a note: a new program's, written while nothing was synced; kept under its
-            -- own id.
+            -- An earlier note holds where its flat row waits for this leaf; else that row is gone,
+            -- or the key is another's by now. Without a note, or where a program has made a
+            -- deleted leaf again: it never had a flat row, and comes back by itself.
             execute pg_catalog.format(
                 'select pg_catalog.count(%1$I._keep(
-                    n.leaf_id, coalesce(n.flat_key, ''leaf '' || n.leaf_id),
-                    case when n.is_awaited or n.reason is null then ''rollback''
+                    n.leaf_id, n.flat_key,
+                    case when n.is_awaited or n.flat_key is null then ''rollback''
                         else ''deleted'' end
                 ))
                 from (
                     select
-                        one.%2$I as leaf_id, kept.flat_key, kept.reason,
+                        one.%2$I as leaf_id, kept.flat_key,
                         exists (
                             select from %4$s as flat
-                            where flat.%5$I = kept.flat_key::%6$s and flat.%7$I is null
+                            where flat.%5$I = kept.flat_key::%6$s
+                                and coalesce(flat.%7$I, one.%2$I) = one.%2$I
                         ) as is_awaited
                     from %3$s as one
                     left join %1$I.kept as kept on kept.leaf_id = one.%2$I
+                        and (kept.leaf is null or kept.reason <> ''deleted'')
                     limit $1
                 ) as n',
                 v_schema, r_level.id, r_level.relation, v_definition ->> 'flat',
                 v_definition ->> 'key', v_definition ->> 'key_type', r_level.sync
             ) into v_count using p_rows;
-            execute pg_catalog.format(
-                'update %1$I.kept as k set parent = (k.leaf ->> %2$L)::uuid
-                where k.reason = ''rollback'' and k.flat_key = ''leaf '' || k.leaf_id
-                    and k.parent is null',
-                v_schema, r_level.parent
-            );
         else
             execute pg_catalog.format(
                 'with gone as (
                     delete from %1$s as one
                     where one.%2$I in (select other.%2$I from %1$s as other limit $1)
-                    returning one.%2$I as id, %5$s as parent, pg_catalog.to_json(one.*) as content
+                    returning one.%2$I as id, %5$s as parent, tandem._row_to_text(one.*) as content
                 )
 
-                insert into %3$I.kept_level (level, id, parent, content)
+                insert into %3$I.kept_level as k (level, id, parent, content)
                 select %4$L, gone.id, gone.parent, gone.content from gone
                 on conflict (level, id) do update
-                set parent = excluded.parent, content = excluded.content',
+                set parent = excluded.parent,
+                    -- made again meanwhile: the earlier values where it has none
+                    content = excluded.content || pg_catalog.jsonb_strip_nulls(k.content)
+                        || pg_catalog.jsonb_strip_nulls(excluded.content)',
                 r_level.relation, r_level.id, v_schema, r_level.name,
                 coalesce('one.' || pg_catalog.quote_ident(r_level.parent), 'null::uuid')
             ) using p_rows;

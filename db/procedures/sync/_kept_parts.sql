@@ -10,8 +10,8 @@ begin
         union all
         select s.key, pg_catalog.count(*)
         from %1$I.kept as k
-        cross join lateral pg_catalog.json_each(k.satellites) as s
-        where pg_catalog.json_array_length(s.value) > 0
+        cross join lateral pg_catalog.jsonb_each(k.satellites) as s
+        where pg_catalog.jsonb_array_length(s.value) > 0
         group by s.key',
         'tandem_' || p_mapping
     );

@@ -61,6 +61,16 @@ begin
         r_result.done := true;
         return r_result;
     end if;
+    execute pg_catalog.format(
+        'select $1 or exists (
+            select from %1$I.kept_level as k
+            where k.level = (select l.name from tandem._levels($2) as l where l.ordinal = 1)
+        )
+        or exists (
+            select from %1$I.kept as k where k.flat_key is null and k.reason = ''rollback''
+        )',
+        'tandem_' || p_mapping
+    ) into v_left using v_left, p_mapping;
     if not v_left then
         perform tandem._set_phase(p_mapping, 'migrated');
     end if;

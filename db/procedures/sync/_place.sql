@@ -35,13 +35,13 @@ begin
         if v_try = 100 then
             perform tandem._cannot_place({{ m.name | literal }}, {{ level.table | literal }});
         end if;
-        perform tandem._put_back({{ level.table | relation(m.schema) | literal }}::regclass, coalesce((
-            select pg_catalog.to_json(one.*) from {{ level.table | relation(m.schema) }} as one
+        perform tandem._row_from_text({{ level.table | relation(m.schema) | literal }}::regclass, coalesce((
+            select tandem._row_to_text(one.*) from {{ level.table | relation(m.schema) }} as one
             where {{ level.id | column('one') }} = p_from[{{ number | literal }}]
-        ), '{}'), pg_catalog.json_build_object(
+        ), '{}') || pg_catalog.jsonb_build_object(
             {{ level.id | literal }}, tandem.new_id()
             {%- if level.parent %}, {{ level.parent | literal }}, _place.{{ above.name | trusted }}_id{% endif %}
-            {%- for pair, name in level.key_params %}, {{ pair.hier | literal }}, {{ name | trusted }}{% endfor %}
+            {%- for pair, name in level.key_params %}, {{ pair.hier | literal }}, {{ name | trusted }}::text{% endfor %}
 
         ), pg_catalog.current_setting('search_path'));
     end loop;

@@ -44,23 +44,11 @@ begin
             and {{ m.flat.status | column('flat') }} is distinct from 'rejected';
         return 'rejected';
     end if;
-    v_leaf := {{ m.leaf.sync | column('r_flat') }};
-    -- Locked as it is read: a batch may just be keeping more. Kept content belongs to the leaf where that is known, else to the flat key that had it last.
-    if v_leaf is not null then
-        select kept.* into r_kept from {{ S | ident }}.kept as kept where kept.leaf_id = v_leaf for update;
-    else
-        select kept.* into r_kept
-        from {{ S | ident }}.kept as kept
-        where kept.flat_key = p_key::text and not exists (
-            select from {{ m.flat.table | relation(m.schema) }} as flat
-            where {{ m.leaf.sync | column('flat') }} = kept.leaf_id
-        )
-        order by kept.reason = 'deleted', kept.kept_at desc
-        limit 1
-        for update;
-    end if;
-    delete from {{ S | ident }}.kept as kept where kept.leaf_id = r_kept.leaf_id;
-    v_leaf := coalesce(v_leaf, r_kept.leaf_id, tandem.new_id());
+    -- Deleted and read by one statement: a batch may just be keeping more. Kept content belongs to the leaf
+    -- where that is known, else to the flat key that had it last.
+    v_leaf := coalesce({{ m.leaf.sync | column('r_flat') }}, {{ S | ident }}._kept_for(p_key::text));
+    delete from {{ S | ident }}.kept as kept where kept.leaf_id = v_leaf returning kept.* into r_kept;
+    v_leaf := coalesce({{ m.leaf.sync | column('r_flat') }}, r_kept.leaf_id, tandem.new_id());
     select * into r_place from {{ S | ident }}._place(
 {% for level in m.levels %}
 {% for pair, name in level.key_params %}
@@ -88,21 +76,8 @@ begin
         -- what the flat table cannot hold comes back
         v_written := true;
         perform tandem._give_back(
-            {{ m.leaf.table | relation(m.schema) | literal }}::regclass,
-            r_kept.leaf, pg_catalog.json_build_object(
-                {{ m.leaf.id | literal }}, v_leaf, {{ m.leaf.parent | literal }}, r_place.{{ m.bottom.name | trusted }}_id
-            ), pg_catalog.current_setting('search_path')
+            {{ m.name | literal }}, v_leaf, r_place.{{ m.bottom.name | trusted }}_id, r_kept.leaf, r_kept.satellites
         );
-{% for satellite in m.satellites %}
-        perform tandem._give_back({{ satellite.table | relation(m.schema) | literal }}::regclass, k.content, '{}', pg_catalog.current_setting('search_path'))
-        from pg_catalog.json_array_elements(r_kept.satellites -> {{ satellite.name | literal }}) as k (content);
-        insert into {{ S | ident }}.due (satellite, leaf_id, effective)
-        select {{ satellite.name | literal }}, v_leaf, {{ satellite.effective | column('s') }}
-        from {{ satellite.table | relation(m.schema) }} as s
-        where {{ satellite.parent | column('s') }} = v_leaf
-            and {{ satellite.effective | column('s') }} > pg_catalog.clock_timestamp()
-        on conflict do nothing;
-{% endfor %}
         -- where its coming back was written to the flat row, that was the older value
         update {{ m.flat.table | relation(m.schema) }} as flat
         set {% for pair in m.pairs %}{{ pair.flat | ident }} = {{ pair.flat | column('r_flat') }}{{ ', ' if not loop.last }}{% endfor %}

@@ -1,18 +1,27 @@
--- Before the rows of a migration: the upper levels that a rollback took out come back; then leaves
--- that are there without a flat row are linked to the flat row that fits, where exactly one does.
+-- Before the rows of a migration: what a rollback took out comes back, but for leaves that a flat
+-- row brings back; then leaves that are there without a flat row are linked to the flat row that
+-- fits, where exactly one does.
 create or replace function tandem._restore_batch(p_mapping text, p_run bigint, p_rows integer)
 returns tandem.step_result
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_restore_batch$
 declare
+    v_restored bigint;
     r_run tandem.run;
     r_result tandem.step_result;
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
-    if tandem._restore_levels(p_mapping, p_rows) > 0
-        or tandem._restore_leaves(p_mapping, p_rows) > 0 then
+    select b.restored, b.refused into v_restored, r_result.rejected_rows
+    from tandem._restore_levels(p_mapping, p_run, p_rows) as b;
+    if v_restored + r_result.rejected_rows = 0 then
+        select b.restored, b.refused into v_restored, r_result.rejected_rows
+        from tandem._restore_leaves(p_mapping, p_run, null, p_rows) as b;
+    end if;
+    if v_restored + r_result.rejected_rows > 0 then
+        -- what came back is not counted as read: the run counts rows of the flat table
+        r_result.read_rows := r_result.rejected_rows;
         r_result.message := 'bringing back what a rollback took out';
         return r_result;
     end if;
@@ -24,4 +33,5 @@ end
 $_restore_batch$;
 
 comment on function tandem._restore_batch(text, bigint, integer) is
-'One batch of a migration before its rows: restores levels, then notes leaves to adopt.';
+'One batch of a migration before its rows: restores levels and leaves without a flat row, then '
+'notes leaves to adopt.';

@@ -35,9 +35,13 @@ begin
             where r.rejected_id = r_row.rejected_id;
             v_done := 'rejected';
         elsif r_row.side = 'hierarchy' then
-            execute pg_catalog.format('select %I._add_flat($1::uuid)', v_schema)
-            into v_done using r_row.row_key;
-            if v_done <> 'gone' then
+            if tandem._restore_leaf(p_mapping, r_row.row_key::uuid) then
+                execute pg_catalog.format('select %I._add_flat($1::uuid)', v_schema)
+                into v_done using r_row.row_key;
+            else
+                v_done := 'rejected';
+            end if;
+            if v_done not in ('gone', 'rejected') then
                 execute pg_catalog.format('select %I._pull($1::uuid)', v_schema)
                 into v_done using r_row.row_key;
             end if;

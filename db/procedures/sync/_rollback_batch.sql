@@ -8,6 +8,7 @@ set search_path = pg_catalog, pg_temp
 as $_rollback_batch$
 declare
     v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;
+    v_flat text := v_definition ->> 'flat';
     v_stage text;
     v_relation text;
     v_direction text;
@@ -22,7 +23,7 @@ begin
     if v_stage = 'begin' then
         -- where the hierarchy is removed each row is read twice
         execute pg_catalog.format(
-            'select pg_catalog.count(*) * $1 from %s as flat', v_definition ->> 'flat'
+            'select pg_catalog.count(*) * $1 from %s as flat', v_flat
         ) into r_result.total_rows using case when v_remove then 2 else 1 end;
         r_result.cursor := pg_catalog.jsonb_build_object(
             'stage', 'note', 'from', tandem._key_after(p_mapping, null)
@@ -60,10 +61,14 @@ begin
             r_result.cursor := '{"stage": "columns"}';
         end if;
     else
+        -- set_sync writes this row first; what it has switched on meanwhile goes off again
+        perform from tandem.mapping as m where m.name = p_mapping for no key update;
+        if exists (select from tandem._switches(p_mapping) as s where s.enabled) then
+            r_result.cursor := '{"stage": "off"}';
+            return r_result;
+        end if;
         if (r_run.params ->> 'drop_columns')::boolean then
-            execute pg_catalog.format(
-                'lock table %s in access exclusive mode', v_definition ->> 'flat'
-            );
+            execute pg_catalog.format('lock table %s in access exclusive mode', v_flat);
             perform tandem._note_links(p_mapping);
             perform tandem._drop_requirements(p_mapping);
         end if;

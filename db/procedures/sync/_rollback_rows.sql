@@ -40,21 +40,10 @@ begin
     if v_last is null then
         return r_result;
     end if;
-    perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
     if v_stage = 'note' then
-        -- content that an earlier rollback kept stays
-        execute pg_catalog.format(
-            'insert into %1$I.kept (flat_key, leaf_id, reason)
-            select %2$s::text, %3$s, ''rollback''
-            from %4$s as flat
-            where %2$s >= $1::%5$s and %2$s <= $2::%5$s and %3$s is not null
-            on conflict (leaf_id) do update
-            set flat_key = excluded.flat_key, reason = excluded.reason,
-                kept_at = excluded.kept_at',
-            v_schema, v_key, v_link, v_flat, v_type
-        ) using r_run.cursor ->> 'from', v_last;
-        get diagnostics v_done = row_count;
+        v_done := tandem._note_links(p_mapping, r_run.cursor ->> 'from', v_last);
     else
+        perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
         execute pg_catalog.format(
             'select pg_catalog.count(*) filter (
                 where %1$I._keep(%3$s, %2$s::text, ''rollback'')

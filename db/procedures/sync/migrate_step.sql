@@ -10,14 +10,15 @@ set search_path = pg_catalog, pg_temp
 as $migrate_step$
 declare
     v_stage text;
-    v_relation text;
-    v_direction text;
-    r_run tandem.run;
-    r_mapping tandem.mapping := tandem._mapping_of(p_mapping);
+    r_run tandem.run := tandem._run_of('migrate', p_mapping, p_run);
+    r_switch record;
     r_result tandem.step_result;
 begin
-    select * into strict r_run from tandem.run as r where r.run_id = p_run;
     v_stage := coalesce(r_run.cursor ->> 'stage', 'begin');
+    if v_stage not in ('begin', 'switch')
+        and not coalesce((r_run.params ->> 'dry_run')::boolean, false) then
+        perform tandem._require_phase(p_mapping, 'migrate', array['syncing', 'migrated']);
+    end if;
     if v_stage = 'begin' then
         return tandem._migrate_begin(p_mapping, p_run);
     elsif v_stage = 'rows' then
@@ -30,20 +31,22 @@ begin
         return tandem._migrate_end(p_mapping, p_run);
     end if;
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
-    select s.relation, s.direction into v_relation, v_direction
-    from tandem._switches(p_mapping) as s
-    where not s.enabled
-        and (s.direction = 'flat_to_hierarchy' and r_mapping.flat_to_hierarchy
-            or s.direction = 'hierarchy_to_flat' and r_mapping.hierarchy_to_flat)
-    order by s.direction, s.relation
-    limit 1;
+    select * into r_switch from tandem._switches_due(p_mapping) as s limit 1;
     if found then
         -- waits until older writers of this table have ended, and gives way meanwhile
-        perform tandem._switch(p_mapping, v_relation, v_direction, true);
-        r_result.message := pg_catalog.format('%s on for %s', v_direction, v_relation);
+        perform tandem._switch(p_mapping, r_switch.relation, r_switch.direction, r_switch.wished);
+        r_result.message := pg_catalog.format(
+            '%s %s for %s', r_switch.direction, case when r_switch.wished then 'on' else 'off' end,
+            r_switch.relation
+        );
         return r_result;
     end if;
-    if r_mapping.phase = 'prepared' then
+    -- set_sync writes this row first: from here on it sees the phase, and switches itself
+    perform from tandem.mapping as m where m.name = p_mapping for no key update;
+    if exists (select from tandem._switches_due(p_mapping)) then
+        return r_result;
+    end if;
+    if (tandem._mapping_of(p_mapping)).phase = 'prepared' then
         perform tandem._set_phase(p_mapping, 'syncing');
     end if;
     -- The last key is read after the barrier: later rows are the triggers' work.

@@ -11,6 +11,7 @@ declare
     r_finding record;
     r_result tandem.step_result;
 begin
+    perform tandem._run_of('prepare', p_mapping, p_run);
     r_result := row(false, '{}', 0, 0, 0, 0, null, null);
     r_result.cursor := '{"stage": "make"}';
     if (select r.cursor = '{}' from tandem.run as r where r.run_id = p_run) then

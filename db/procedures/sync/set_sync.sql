@@ -5,9 +5,11 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $set_sync$
 declare
-    v_phase text := (tandem._mapping_of(p_mapping)).phase;
+    v_phase text;
+    v_rollback bigint;
     v_lock_timeout text := pg_catalog.current_setting('lock_timeout');
 begin
+    perform tandem._mapping_of(p_mapping);
     perform tandem._check_argument(
         'p_direction', p_direction, array['flat_to_hierarchy', 'hierarchy_to_flat', 'log']
     );
@@ -21,7 +23,18 @@ begin
             else m.flat_to_hierarchy end,
         hierarchy_to_flat = case p_direction when 'hierarchy_to_flat' then p_enabled
             else m.hierarchy_to_flat end
-    where m.name = p_mapping;
+    where m.name = p_mapping
+    returning m.phase into v_phase;
+    select r.run_id into v_rollback from tandem.run as r
+    where r.mapping = p_mapping and r.kind = 'rollback' and r.finished_at is null
+        and tandem._running(r.run_id);
+    if p_enabled and found then
+        raise exception 'a rollback of % is under way (run %)', p_mapping, v_rollback
+        using errcode = 'TD010',
+            detail = 'It has switched the sync off, or is about to. Nothing was done.',
+            hint = 'When it has ended, CALL tandem.migrate(' || pg_catalog.quote_literal(p_mapping)
+            || ') goes forward again.';
+    end if;
     if p_direction = 'log' then
         perform tandem._require_prepared(p_mapping);
     elsif v_phase not in ('syncing', 'migrated') and not exists (

@@ -31,16 +31,8 @@ begin
         return new;
     end if;
     {{ m.flat.status | column('new') }} := 'active';
-    select kept.leaf_id into {{ m.leaf.sync | column('new') }}
-    from {{ S | ident }}.kept as kept
-    where kept.flat_key = {{ m.flat.key | column('new') }}::text
-        and not exists (
-            select from {{ m.flat.table | relation(m.schema) }} as flat
-            where {{ m.leaf.sync | column('flat') }} = kept.leaf_id
-        )
-    order by kept.reason = 'deleted', kept.kept_at desc
-    limit 1;
-    if found then
+    {{ m.leaf.sync | column('new') }} := {{ S | ident }}._kept_for({{ m.flat.key | column('new') }}::text);
+    if {{ m.leaf.sync | column('new') }} is not null then
         -- The AFTER trigger brings back what was kept, the slow way: no parents are assigned here.
         return new;
     end if;

@@ -16,6 +16,11 @@ begin
     end if;
     if {{ m.leaf.sync | column('old') }} is not null then
         perform {{ S | ident }}._keep({{ m.leaf.sync | column('old') }}, {{ m.flat.key | column('old') }}::text, 'deleted');
+    else
+        -- on the way forward and not linked yet: whoever takes over the key does not take over the leaf
+        perform {{ S | ident }}._keep(kept.leaf_id, kept.flat_key, 'deleted')
+        from {{ S | ident }}.kept as kept
+        where kept.flat_key = {{ m.flat.key | column('old') }}::text and kept.reason <> 'deleted';
     end if;
     {{ leave('f2h') }}
 end

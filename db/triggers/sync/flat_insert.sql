@@ -16,20 +16,10 @@ begin
 {{ enter('f2h') | trusted }}
     -- A DELETE of this key may have kept its leaf since the BEFORE trigger looked: the INSERT waited for
     -- it, or both are one statement. With that leaf's id the row takes the slow way below.
-    select kept.leaf_id into v_kept
-    from {{ S | ident }}.kept as kept
-    where kept.flat_key = {{ m.flat.key | column('new') }}::text
-        and not exists (
-            select from {{ S | ident }}.kept as own
-            where own.leaf_id = {{ m.leaf.sync | column('new') }}
-        )
-        and not exists (
-            select from {{ m.flat.table | relation(m.schema) }} as flat
-            where {{ m.leaf.sync | column('flat') }} = kept.leaf_id
-        )
-    order by kept.reason = 'deleted', kept.kept_at desc
-    limit 1;
-    if found then
+    v_kept := {{ S | ident }}._kept_for({{ m.flat.key | column('new') }}::text);
+    if v_kept is not null and not exists (
+        select from {{ S | ident }}.kept as own where own.leaf_id = {{ m.leaf.sync | column('new') }}
+    ) then
         update {{ m.flat.table | relation(m.schema) }} as flat
         set {{ m.leaf.sync | ident }} = v_kept
         where {{ m.flat.key | column('flat') }} = {{ m.flat.key | column('new') }}

@@ -11,6 +11,7 @@ language plpgsql security definer set search_path = {{ m.search_path | path }} a
 declare
     {{ variables() }}
     v_pull boolean := false;
+    v_kept uuid;
 {% for pair in m.leaf.pairs %}
     v_changed_{{ loop.index | literal }} boolean := {{ pair | flat_changed }};  -- {{ pair.flat | ident }}
 {% endfor %}
@@ -26,10 +27,12 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
 {{ enter('f2h', unchanged) | trusted }}
     if {{ m.flat.key | changed(m.flat.key_type) }} then
         if {{ m.leaf.sync | column('old') }} is null then
-            -- rejected, or on the way forward and not linked yet: what is kept of it is found by its key
+            v_kept := {{ S | ident }}._kept_for({{ m.flat.key | column('old') }}::text);
+            -- rejected, or on the way forward and not linked yet: what it would get goes along, and comes first
             update {{ S | ident }}.kept as kept
-            set flat_key = {{ m.flat.key | column('new') }}::text
-            where kept.flat_key = {{ m.flat.key | column('old') }}::text;
+            set flat_key = {{ m.flat.key | column('new') }}::text, kept_at = v_started,
+                reason = case kept.reason when 'deleted' then 'rollback' else kept.reason end
+            where kept.leaf_id = v_kept;
         end if;
         -- Identity follows the row. The notes of rejected rows do so by what the table holds now:
         -- keys may have been swapped.

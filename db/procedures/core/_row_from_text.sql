@@ -1,0 +1,32 @@
+-- Whatever columns the table has now: those that were added since get their defaults, generated
+-- ones are left out. Off every hot path.
+create or replace function tandem._row_from_text(p_table regclass, p_row jsonb, p_path text)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_row_from_text$
+declare
+    v_names text;
+    v_values text;
+    v_count bigint;
+begin
+    select
+        pg_catalog.string_agg(pg_catalog.quote_ident(c.name), ', ' order by c.ordinal),
+        pg_catalog.string_agg(c.expression, ', ' order by c.ordinal)
+    into v_names, v_values
+    from tandem._row_columns(p_table, '$1') as c
+    where p_row ? c.name;
+    -- the application's own triggers inherit it
+    perform pg_catalog.set_config('search_path', p_path, true);
+    execute pg_catalog.format(
+        'insert into %s (%s) overriding system value select %s on conflict do nothing',
+        p_table, v_names, v_values
+    ) using p_row;
+    get diagnostics v_count = row_count;
+    return v_count > 0;
+end
+$_row_from_text$;
+
+comment on function tandem._row_from_text(regclass, jsonb, text) is
+'Inserts a row from its columns'' values as text; false where it was there, or another with its '
+'key. p_path: the search path meanwhile, the mapping''s.';

@@ -1,0 +1,41 @@
+-- A leaf that a new program wrote while nothing was synced, and that a rollback took out: no flat
+-- row brings it back. drift shows it as hierarchy_only, as it would had it stayed.
+create or replace function tandem._restore_leaf(p_mapping text, p_leaf uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_restore_leaf$
+declare
+    v_there boolean;
+    v_parent uuid;
+    v_content jsonb;
+    v_satellites jsonb;
+    r_leaf record;
+begin
+    select * into strict r_leaf from tandem._levels(p_mapping) as l where l.is_leaf;
+    execute pg_catalog.format(
+        'select k.parent, k.leaf, k.satellites from %I.kept as k
+        where k.leaf_id = $1 and k.flat_key is null
+        for update',
+        'tandem_' || p_mapping
+    ) into v_parent, v_content, v_satellites using p_leaf;
+    if v_content is null then
+        return true;
+    end if;
+    execute pg_catalog.format(
+        'select true from %s as one where one.%I = $1 for key share',
+        r_leaf.above_relation, r_leaf.above_id
+    ) into v_there using v_parent;
+    if v_there is null
+        or not tandem._give_back(p_mapping, p_leaf, v_parent, v_content, v_satellites) then
+        return false;
+    end if;
+    execute pg_catalog.format(
+        'delete from %I.kept as k where k.leaf_id = $1', 'tandem_' || p_mapping
+    ) using p_leaf;
+    return true;
+end
+$_restore_leaf$;
+
+comment on function tandem._restore_leaf(text, uuid) is
+'Brings a leaf back that never had a flat row, where one is kept. False where it cannot be: its '
+'parent was deleted, or another row has taken a unique key of its.';
