@@ -206,11 +206,55 @@ $_fault$;
 comment on function tandem_products._fault(text, text, text, text, text, jsonb, varchar(20), numeric(14, 2), char(3)) is
 'Why a flat row cannot be written to the hierarchy, or NULL. Arguments: the mapped columns.';
 
+-- procedures/sync/_give_back.sql
+-- The leaf first; where a program has made it again meanwhile, its row stays and is filled.
+create or replace function tandem_products._give_back(p_leaf uuid, p_parent uuid, p_content jsonb, p_satellites jsonb)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_give_back$
+#variable_conflict use_variable
+declare
+    v_content jsonb := tandem._unpack_row(p_content);
+    v_path text := pg_catalog.current_setting('search_path');
+begin
+    for v_try in 1 .. 2 loop
+        perform from public.tblconfig as config
+        where config.configid = p_leaf;
+        if found then
+            perform tandem._fill('products', 'config', array[p_leaf], array[v_content]);
+            exit;
+        end if;
+        exit when tandem._insert_row(
+            'public.tblconfig'::regclass,
+            v_content || pg_catalog.jsonb_build_object('configid', p_leaf, 'catalogid', p_parent), v_path
+        );
+        if v_try = 2 then
+            return false;
+        end if;
+    end loop;
+    perform tandem._insert_row('public.tblconfigprice'::regclass, tandem._unpack_row(k.content), v_path)
+    from pg_catalog.jsonb_array_elements(p_satellites -> 'price') as k (content);
+    insert into tandem_products.due (satellite, leaf_id, effective)
+    select 'price', p_leaf, s.effectivefrom
+    from public.tblconfigprice as s
+    where s.configid = p_leaf and s.effectivefrom > pg_catalog.clock_timestamp()
+    on conflict do nothing;
+    return true;
+end
+$_give_back$;
+
+comment on function tandem_products._give_back(uuid, uuid, jsonb, jsonb) is
+'Brings a kept leaf back under a parent, with its dated rows; false where another row has taken a unique key of its.';
+
 -- procedures/sync/_keep.sql
 -- Deletes a leaf with its dated rows, after keeping what the flat table cannot hold.
 create or replace function tandem_products._keep(p_leaf uuid, p_key text, p_reason text) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO, MDY'
+set intervalstyle = 'postgres'
+set extra_float_digits = 1
 as $_keep$
 #variable_conflict use_variable
 declare
@@ -230,18 +274,26 @@ begin
         return false;
     end if;
     -- a program made the leaf again while its content waited
-    perform tandem._give_back('products', p_leaf, null, kept.leaf, kept.satellites)
+    perform tandem_products._give_back(p_leaf, null, kept.leaf, kept.satellites)
     from tandem_products.kept as kept
     where kept.leaf_id = p_leaf and kept.leaf is not null and kept.reason <> 'deleted';
     with gone as (
         delete from public.tblconfigprice as s where s.configid = p_leaf
-        returning tandem._row_to_text(s.*) as content
+        returning pg_catalog.to_jsonb(s.*::text || array(
+            select a.attname::text from pg_catalog.pg_attribute as a
+            where a.attrelid = 'public.tblconfigprice'::regclass and a.attnum > 0 and not a.attisdropped
+            order by a.attnum
+        )) as content
     )
     select coalesce(pg_catalog.jsonb_agg(gone.content), '[]') into v_rows_1
     from gone;
     delete from public.tblconfig as config
     where config.configid = p_leaf
-    returning tandem._row_to_text(config.*), config.catalogid into v_leaf, v_parent;
+    returning pg_catalog.to_jsonb(config.*::text || array(
+            select a.attname::text from pg_catalog.pg_attribute as a
+            where a.attrelid = 'public.tblconfig'::regclass and a.attnum > 0 and not a.attisdropped
+            order by a.attnum
+        )), config.catalogid into v_leaf, v_parent;
     if not found then
         perform tandem._suppressed('products', 'tblconfig', p_leaf::text);
     end if;
@@ -833,8 +885,8 @@ begin
         if v_try = 100 then
             perform tandem._cannot_place('products', 'tblbaseproduct');
         end if;
-        perform tandem._row_from_text('public.tblbaseproduct'::regclass, coalesce((
-            select tandem._row_to_text(one.*) from public.tblbaseproduct as one
+        perform tandem._insert_row('public.tblbaseproduct'::regclass, coalesce((
+            select tandem._unpack_row(tandem._pack_row('public.tblbaseproduct'::regclass, one.*)) from public.tblbaseproduct as one
             where one.baseproductid = p_from[1]
         ), '{}') || pg_catalog.jsonb_build_object(
             'baseproductid', tandem.new_id(), 'name', p_base::text
@@ -850,8 +902,8 @@ begin
         if v_try = 100 then
             perform tandem._cannot_place('products', 'tblproductversion');
         end if;
-        perform tandem._row_from_text('public.tblproductversion'::regclass, coalesce((
-            select tandem._row_to_text(one.*) from public.tblproductversion as one
+        perform tandem._insert_row('public.tblproductversion'::regclass, coalesce((
+            select tandem._unpack_row(tandem._pack_row('public.tblproductversion'::regclass, one.*)) from public.tblproductversion as one
             where one.versionid = p_from[2]
         ), '{}') || pg_catalog.jsonb_build_object(
             'versionid', tandem.new_id(), 'baseproductid', _place.base_id, 'version', p_version::text
@@ -867,8 +919,8 @@ begin
         if v_try = 100 then
             perform tandem._cannot_place('products', 'tblcatalog');
         end if;
-        perform tandem._row_from_text('public.tblcatalog'::regclass, coalesce((
-            select tandem._row_to_text(one.*) from public.tblcatalog as one
+        perform tandem._insert_row('public.tblcatalog'::regclass, coalesce((
+            select tandem._unpack_row(tandem._pack_row('public.tblcatalog'::regclass, one.*)) from public.tblcatalog as one
             where one.catalogid = p_from[3]
         ), '{}') || pg_catalog.jsonb_build_object(
             'catalogid', tandem.new_id(), 'versionid', _place.version_id, 'name', p_catalog::text
@@ -1104,9 +1156,7 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
     if r_kept.leaf is not null then
         -- what the flat table cannot hold comes back
         v_written := true;
-        perform tandem._give_back(
-            'products', v_leaf, r_place.catalog_id, r_kept.leaf, r_kept.satellites
-        );
+        perform tandem_products._give_back(v_leaf, r_place.catalog_id, r_kept.leaf, r_kept.satellites);
         -- where its coming back was written to the flat row, that was the older value
         update public.tblproduct as flat
         set productname = r_flat.productname, version = r_flat.version, catalogname = r_flat.catalogname, configname = r_flat.configname, sku = r_flat.sku, configdata = r_flat.configdata, status = r_flat.status, amount = r_flat.amount, currency = r_flat.currency

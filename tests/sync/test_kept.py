@@ -312,7 +312,13 @@ def test_a_kept_level_whose_parent_was_deleted_meanwhile_is_kept_and_said(db: Da
     owner.execute("call tandem.rollback('products', 'remove')")
     migrate(owner)
     assert_in_step(owner)
-    assert one(owner, "select content ->> 'description' from tandem_products.kept_level") == "mine"
+    assert (
+        one(
+            owner,
+            "select tandem._unpack_row(content) ->> 'description' from tandem_products.kept_level",
+        )
+        == "mine"
+    )
     assert one(owner, "select sqlstate from tandem.rejected_row where resolved_at is null") == (
         "TD041"
     )

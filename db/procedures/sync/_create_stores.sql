@@ -11,7 +11,7 @@ begin
         execute pg_catalog.format(
             $ddl$
             -- What a flat DELETE, or a rollback that removes the hierarchy, would otherwise lose.
-            -- Rows as _row_to_text has them. Without leaf: a note whose leaf that is.
+            -- Rows as _pack_row has them. Without leaf: a note whose leaf that is.
             create table %1$I.kept (
                 flat_key text,
                 leaf_id uuid not null,

@@ -50,7 +50,9 @@ begin
                 'with gone as (
                     delete from %1$s as one
                     where one.%2$I in (select other.%2$I from %1$s as other limit $1)
-                    returning one.%2$I as id, %5$s as parent, tandem._row_to_text(one.*) as content
+                    returning
+                        one.%2$I as id, %5$s as parent,
+                        tandem._pack_row(%1$L::regclass, one.*) as content
                 )
 
                 insert into %3$I.kept_level as k (level, id, parent, content)
@@ -58,8 +60,9 @@ begin
                 on conflict (level, id) do update
                 set parent = excluded.parent,
                     -- made again meanwhile: the earlier values where it has none
-                    content = excluded.content || pg_catalog.jsonb_strip_nulls(k.content)
-                        || pg_catalog.jsonb_strip_nulls(excluded.content)',
+                    content = tandem._unpack_row(excluded.content)
+                        || pg_catalog.jsonb_strip_nulls(tandem._unpack_row(k.content))
+                        || pg_catalog.jsonb_strip_nulls(tandem._unpack_row(excluded.content))',
                 r_level.relation, r_level.id, v_schema, r_level.name,
                 coalesce('one.' || pg_catalog.quote_ident(r_level.parent), 'null::uuid')
             ) using p_rows;

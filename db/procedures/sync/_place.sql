@@ -35,8 +35,8 @@ begin
         if v_try = 100 then
             perform tandem._cannot_place({{ m.name | literal }}, {{ level.table | literal }});
         end if;
-        perform tandem._row_from_text({{ level.table | relation(m.schema) | literal }}::regclass, coalesce((
-            select tandem._row_to_text(one.*) from {{ level.table | relation(m.schema) }} as one
+        perform tandem._insert_row({{ level.table | relation(m.schema) | literal }}::regclass, coalesce((
+            select tandem._unpack_row(tandem._pack_row({{ level.table | relation(m.schema) | literal }}::regclass, one.*)) from {{ level.table | relation(m.schema) }} as one
             where {{ level.id | column('one') }} = p_from[{{ number | literal }}]
         ), '{}') || pg_catalog.jsonb_build_object(
             {{ level.id | literal }}, tandem.new_id()

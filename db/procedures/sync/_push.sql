@@ -75,9 +75,7 @@ begin
     if r_kept.leaf is not null then
         -- what the flat table cannot hold comes back
         v_written := true;
-        perform tandem._give_back(
-            {{ m.name | literal }}, v_leaf, r_place.{{ m.bottom.name | trusted }}_id, r_kept.leaf, r_kept.satellites
-        );
+        perform {{ S | ident }}._give_back(v_leaf, r_place.{{ m.bottom.name | trusted }}_id, r_kept.leaf, r_kept.satellites);
         -- where its coming back was written to the flat row, that was the older value
         update {{ m.flat.table | relation(m.schema) }} as flat
         set {% for pair in m.pairs %}{{ pair.flat | ident }} = {{ pair.flat | column('r_flat') }}{{ ', ' if not loop.last }}{% endfor %}

@@ -5,7 +5,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_restore_leaf$
 declare
-    v_there boolean;
+    v_is_back boolean;
     v_parent uuid;
     v_content jsonb;
     v_satellites jsonb;
@@ -22,11 +22,10 @@ begin
         return true;
     end if;
     execute pg_catalog.format(
-        'select true from %s as one where one.%I = $1 for key share',
-        r_leaf.above_relation, r_leaf.above_id
-    ) into v_there using v_parent;
-    if v_there is null
-        or not tandem._give_back(p_mapping, p_leaf, v_parent, v_content, v_satellites) then
+        'select %I._give_back($1, one.%I, $3, $4) from %s as one where one.%2$I = $2 for key share',
+        'tandem_' || p_mapping, r_leaf.above_id, r_leaf.above_relation
+    ) into v_is_back using p_leaf, v_parent, v_content, v_satellites;
+    if v_is_back is not true then
         return false;
     end if;
     execute pg_catalog.format(

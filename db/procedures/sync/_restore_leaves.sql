@@ -26,7 +26,7 @@ begin
         else
             refused := refused + 1;
             perform tandem._refuse_kept(
-                p_mapping, p_run, 'kept', r_kept.leaf_id, r_kept.leaf
+                p_mapping, p_run, 'kept', r_kept.leaf_id, tandem._unpack_row(r_kept.leaf)
             );
             execute pg_catalog.format(
                 'update %I.kept as k set reason = ''deleted'' where k.leaf_id = $1', v_schema

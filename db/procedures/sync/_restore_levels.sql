@@ -31,13 +31,13 @@ begin
                         where o.level = $1%3$s limit $3
                     )
                     else k.parent = any ($2) end
-                returning k.id, k.parent, k.content
+                returning k.id, k.parent, tandem._unpack_row(k.content) as content
             ),
 
             tried as (
                 select
                     back.id, back.parent, back.content,
-                    tandem._row_from_text($4, back.content || %2$s, $5) as is_back
+                    tandem._insert_row($4, back.content || %2$s, $5) as is_back
                 from back
             )
 
@@ -81,7 +81,9 @@ begin
     )
     loop
         refused := refused + 1;
-        perform tandem._refuse_kept(p_mapping, p_run, 'kept_level', r_kept.id, r_kept.content);
+        perform tandem._refuse_kept(
+            p_mapping, p_run, 'kept_level', r_kept.id, tandem._unpack_row(r_kept.content)
+        );
     end loop;
 end
 $_restore_levels$;

@@ -1,10 +1,10 @@
 -- Whatever columns the table has now: those that were added since get their defaults, generated
 -- ones are left out. Off every hot path.
-create or replace function tandem._row_from_text(p_table regclass, p_row jsonb, p_path text)
+create or replace function tandem._insert_row(p_table regclass, p_row jsonb, p_path text)
 returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
-as $_row_from_text$
+as $_insert_row$
 declare
     v_names text;
     v_values text;
@@ -25,8 +25,8 @@ begin
     get diagnostics v_count = row_count;
     return v_count > 0;
 end
-$_row_from_text$;
+$_insert_row$;
 
-comment on function tandem._row_from_text(regclass, jsonb, text) is
+comment on function tandem._insert_row(regclass, jsonb, text) is
 'Inserts a row from its columns'' values as text; false where it was there, or another with its '
 'key. p_path: the search path meanwhile, the mapping''s.';
