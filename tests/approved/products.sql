@@ -207,45 +207,76 @@ comment on function tandem_products._fault(text, text, text, text, text, jsonb, 
 'Why a flat row cannot be written to the hierarchy, or NULL. Arguments: the mapped columns.';
 
 -- procedures/sync/_give_back.sql
--- The leaf first; where a program has made it again meanwhile, its row stays and is filled.
-create or replace function tandem_products._give_back(p_leaf uuid, p_parent uuid, p_content jsonb, p_satellites jsonb)
+-- The leaf first, with the mapped values that it has now. Where it cannot come back whole, or a program
+-- has made it again meanwhile, the row that there is gets what it lacks. What remains is kept.
+create or replace function tandem_products._give_back(
+    p_kept tandem_products.kept, p_leaf uuid, p_parent uuid, p_mapped jsonb, p_run bigint
+)
 returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_give_back$
 #variable_conflict use_variable
 declare
-    v_content jsonb := tandem._unpack_row(p_content);
+    v_table constant regclass := 'public.tblconfig';
     v_path text := pg_catalog.current_setting('search_path');
+    v_content jsonb := tandem._unpack_row(p_kept.leaf);
+    v_now jsonb := p_mapped || pg_catalog.jsonb_build_object('configid', p_leaf, 'catalogid', p_parent);
+    v_fault text;
+    v_faults text[];
+    v_remains jsonb;
+    v_dated jsonb := '{}';
+    r_dated record;
 begin
-    for v_try in 1 .. 2 loop
-        perform from public.tblconfig as config
-        where config.configid = p_leaf;
-        if found then
-            perform tandem._fill('products', 'config', array[p_leaf], array[v_content]);
-            exit;
+    if not exists (select from public.tblconfig as config where config.configid = p_leaf) then
+        v_fault := tandem._bring_back(v_table, v_content || v_now, v_path);
+        if v_fault is null then
+            v_content := '{}';
+        elsif p_mapped <> '{}' then
+            perform tandem._insert_row(v_table, v_now, v_path);
         end if;
-        exit when tandem._insert_row(
-            'public.tblconfig'::regclass,
-            v_content || pg_catalog.jsonb_build_object('configid', p_leaf, 'catalogid', p_parent), v_path
-        );
-        if v_try = 2 then
-            return false;
+    end if;
+    if v_content = '{}' then
+        null;
+    elsif exists (select from public.tblconfig as config where config.configid = p_leaf) then
+        select f.remains, f.fault into v_remains, v_fault
+        from tandem._fill('products', 'config', p_leaf, v_content) as f;
+    else
+        v_remains := v_content;
+    end if;
+    v_faults := array[v_fault];
+    for r_dated in
+        select k.content, tandem._bring_back('public.tblconfigprice'::regclass, tandem._unpack_row(k.content), v_path) as fault
+        from pg_catalog.jsonb_array_elements(p_kept.satellites -> 'price') as k (content)
+    loop
+        if r_dated.fault is not null and not exists (
+            select from public.tblconfigprice as s
+            where s.priceid::text = tandem._unpack_row(r_dated.content) ->> 'priceid'
+        ) then
+            v_faults := v_faults || r_dated.fault;
+            v_dated := pg_catalog.jsonb_set(v_dated, array['price'],
+                coalesce(v_dated -> 'price', '[]') || pg_catalog.jsonb_build_array(r_dated.content));
         end if;
     end loop;
-    perform tandem._insert_row('public.tblconfigprice'::regclass, tandem._unpack_row(k.content), v_path)
-    from pg_catalog.jsonb_array_elements(p_satellites -> 'price') as k (content);
     insert into tandem_products.due (satellite, leaf_id, effective)
     select 'price', p_leaf, s.effectivefrom
     from public.tblconfigprice as s
     where s.configid = p_leaf and s.effectivefrom > pg_catalog.clock_timestamp()
     on conflict do nothing;
-    return true;
+    if v_remains is null and v_dated = '{}' then
+        perform tandem._resolve('products', p_leaf::text, 'came back', 'hierarchy');
+        return true;
+    end if;
+    insert into tandem_products.kept (flat_key, leaf_id, leaf, parent, satellites, reason)
+    values (p_kept.flat_key, p_leaf, coalesce(v_remains, '{}'), p_kept.parent, v_dated, 'refused');
+    perform tandem._refuse_kept('products', p_run, 'kept', p_leaf, v_remains, pg_catalog.array_to_string(v_faults, '; '));
+    return false;
 end
 $_give_back$;
 
-comment on function tandem_products._give_back(uuid, uuid, jsonb, jsonb) is
-'Brings a kept leaf back under a parent, with its dated rows; false where another row has taken a unique key of its.';
+comment on function tandem_products._give_back(tandem_products.kept, uuid, uuid, jsonb, bigint) is
+'Brings a kept leaf, which the caller has taken out of kept, back under a parent, with its dated rows. '
+'p_mapped: its mapped values now. False where something cannot come back: that is kept, and a rejected row.';
 
 -- procedures/sync/_keep.sql
 -- Deletes a leaf with its dated rows, after keeping what the flat table cannot hold.
@@ -273,10 +304,6 @@ begin
         where kept.leaf_id = p_leaf;
         return false;
     end if;
-    -- a program made the leaf again while its content waited
-    perform tandem_products._give_back(p_leaf, null, kept.leaf, kept.satellites)
-    from tandem_products.kept as kept
-    where kept.leaf_id = p_leaf and kept.leaf is not null and kept.reason <> 'deleted';
     with gone as (
         delete from public.tblconfigprice as s where s.configid = p_leaf
         returning pg_catalog.to_jsonb(s.*::text || array(
@@ -297,14 +324,16 @@ begin
     if not found then
         perform tandem._suppressed('products', 'tblconfig', p_leaf::text);
     end if;
-    insert into tandem_products.kept (flat_key, leaf_id, leaf, parent, satellites, reason)
+    insert into tandem_products.kept as kept (flat_key, leaf_id, leaf, parent, satellites, reason)
     values (
         p_key, p_leaf, v_leaf, case when p_key is null then v_parent end,
         pg_catalog.jsonb_build_object('price', v_rows_1), p_reason
     )
     on conflict (leaf_id) do update
-    set flat_key = excluded.flat_key, leaf = excluded.leaf, parent = excluded.parent, satellites = excluded.satellites,
-        reason = excluded.reason, kept_at = excluded.kept_at;
+    set flat_key = excluded.flat_key, parent = excluded.parent, reason = excluded.reason, kept_at = excluded.kept_at,
+        -- what waited here while a program made the leaf again, or could not come back, stays
+        leaf = tandem._merge_rows(excluded.leaf, case when kept.reason <> 'deleted' then kept.leaf end),
+        satellites = case when kept.reason = 'deleted' then excluded.satellites else pg_catalog.jsonb_build_object('price', (excluded.satellites -> 'price') || coalesce(kept.satellites -> 'price', '[]')) end;
     delete from tandem_products.due as due where due.leaf_id = p_leaf;
     return true;
 end
@@ -885,9 +914,10 @@ begin
         if v_try = 100 then
             perform tandem._cannot_place('products', 'tblbaseproduct');
         end if;
+        -- as a copy, or, where own unique columns forbid that, bare
         perform tandem._insert_row('public.tblbaseproduct'::regclass, coalesce((
             select tandem._unpack_row(tandem._pack_row('public.tblbaseproduct'::regclass, one.*)) from public.tblbaseproduct as one
-            where one.baseproductid = p_from[1]
+            where one.baseproductid = p_from[1] and v_try = 1
         ), '{}') || pg_catalog.jsonb_build_object(
             'baseproductid', tandem.new_id(), 'name', p_base::text
         ), pg_catalog.current_setting('search_path'));
@@ -902,9 +932,10 @@ begin
         if v_try = 100 then
             perform tandem._cannot_place('products', 'tblproductversion');
         end if;
+        -- as a copy, or, where own unique columns forbid that, bare
         perform tandem._insert_row('public.tblproductversion'::regclass, coalesce((
             select tandem._unpack_row(tandem._pack_row('public.tblproductversion'::regclass, one.*)) from public.tblproductversion as one
-            where one.versionid = p_from[2]
+            where one.versionid = p_from[2] and v_try = 1
         ), '{}') || pg_catalog.jsonb_build_object(
             'versionid', tandem.new_id(), 'baseproductid', _place.base_id, 'version', p_version::text
         ), pg_catalog.current_setting('search_path'));
@@ -919,9 +950,10 @@ begin
         if v_try = 100 then
             perform tandem._cannot_place('products', 'tblcatalog');
         end if;
+        -- as a copy, or, where own unique columns forbid that, bare
         perform tandem._insert_row('public.tblcatalog'::regclass, coalesce((
             select tandem._unpack_row(tandem._pack_row('public.tblcatalog'::regclass, one.*)) from public.tblcatalog as one
-            where one.catalogid = p_from[3]
+            where one.catalogid = p_from[3] and v_try = 1
         ), '{}') || pg_catalog.jsonb_build_object(
             'catalogid', tandem.new_id(), 'versionid', _place.version_id, 'name', p_catalog::text
         ), pg_catalog.current_setting('search_path'));
@@ -1156,7 +1188,7 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
     if r_kept.leaf is not null then
         -- what the flat table cannot hold comes back
         v_written := true;
-        perform tandem_products._give_back(v_leaf, r_place.catalog_id, r_kept.leaf, r_kept.satellites);
+        perform tandem_products._give_back(r_kept, v_leaf, r_place.catalog_id, pg_catalog.jsonb_build_object('name', (r_flat.configname)::text, 'sku', (r_flat.sku)::text, 'attributes', (r_flat.configdata)::text, 'status', (r_flat.status)::text), p_run);
         -- where its coming back was written to the flat row, that was the older value
         update public.tblproduct as flat
         set productname = r_flat.productname, version = r_flat.version, catalogname = r_flat.catalogname, configname = r_flat.configname, sku = r_flat.sku, configdata = r_flat.configdata, status = r_flat.status, amount = r_flat.amount, currency = r_flat.currency
@@ -1200,7 +1232,10 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
             );
         v_written := v_written or found;
     end if;
-    if exists (
+    if p_run is not null then
+        -- a run that gives the flat side the say: what came into force without it came before
+        delete from tandem_products.due as due where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp();
+    elsif exists (
         select from tandem_products.due as due
         where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp()
     ) then
@@ -2110,6 +2145,7 @@ begin
     perform tandem._mark(v_origin);
     new.result := case new.verb
         when 'migrate' then tandem_products._migrate_batch(new.run_id, new.batch_rows, new.failure)
+        when 'link' then tandem._link_batch('products', new.run_id, new.batch_rows)
         when 'restore' then tandem._restore_batch('products', new.run_id, new.batch_rows)
         when 'orphans' then tandem._drop_orphans('products', new.run_id, new.batch_rows, new.failure)
         when 'repair' then tandem._repair_batch('products', new.run_id, new.batch_rows, new.failure)
@@ -2232,6 +2268,7 @@ begin
         update public.tblproduct as flat
         set configid = new.configid
         where flat.configid = old.configid;
+        update tandem_products.kept as kept set leaf_id = new.configid where kept.leaf_id = old.configid and kept.reason <> 'deleted';
     end if;
     if old.catalogid is distinct from new.catalogid then
         perform tandem_products._pull(new.configid, 0, 'levels');

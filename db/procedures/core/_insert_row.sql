@@ -4,29 +4,28 @@ create or replace function tandem._insert_row(p_table regclass, p_row jsonb, p_p
 returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set array_nulls = on
+set xmloption = 'content'
 as $_insert_row$
 declare
-    v_names text;
-    v_values text;
+    v_statement text;
     v_count bigint;
 begin
-    select
+    select pg_catalog.format(
+        'insert into %s (%s) overriding system value values (%s) on conflict do nothing', p_table,
         pg_catalog.string_agg(pg_catalog.quote_ident(c.name), ', ' order by c.ordinal),
-        pg_catalog.string_agg(c.expression, ', ' order by c.ordinal)
-    into v_names, v_values
-    from tandem._row_columns(p_table, '$1') as c
-    where p_row ? c.name;
+        pg_catalog.string_agg(c.value, ', ' order by c.ordinal)
+    )
+    into v_statement
+    from tandem._row_columns(p_table, p_row) as c;
     -- the application's own triggers inherit it
     perform pg_catalog.set_config('search_path', p_path, true);
-    execute pg_catalog.format(
-        'insert into %s (%s) overriding system value select %s on conflict do nothing',
-        p_table, v_names, v_values
-    ) using p_row;
+    execute v_statement;
     get diagnostics v_count = row_count;
     return v_count > 0;
 end
 $_insert_row$;
 
 comment on function tandem._insert_row(regclass, jsonb, text) is
-'Inserts a row from its columns'' values as text; false where it was there, or another with its '
-'key. p_path: the search path meanwhile, the mapping''s.';
+'Inserts a row from its columns'' values as text; false where it was there, or another with a '
+'unique key of its. p_path: the search path meanwhile, the mapping''s.';

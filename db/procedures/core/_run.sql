@@ -27,6 +27,12 @@ declare
     r_step tandem.step_result;
 begin
     set local search_path = pg_catalog, pg_temp;
+    if p_mapping is not null then
+        perform tandem._in_read_committed(
+            p_mapping, pg_catalog.format('tandem.%s can run', p_kind),
+            'Each batch has to see what was committed while it waited.'
+        );
+    end if;
     v_single := coalesce((p_params ->> 'one_transaction')::boolean, false);
     v_dry := coalesce((p_params ->> 'dry_run')::boolean, false);
     v_stop := coalesce(p_params ->> 'on_reject', 'stop') = 'stop';

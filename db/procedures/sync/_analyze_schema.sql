@@ -274,6 +274,16 @@ begin
     group by r.relation
     union all
     select
+        'blocker', 'a deferrable unique key', r.relation, pg_catalog.count(*),
+        pg_catalog.string_agg(i.indexrelid::regclass::text, ', '),
+        'Rows are inserted with ON CONFLICT DO NOTHING, which such a key forbids. Make it NOT '
+        'DEFERRABLE.'
+    from relations as r
+    join pg_catalog.pg_index as i on i.indrelid = r.oid and not i.indimmediate
+    where r.oid <> v_flat
+    group by r.relation
+    union all
+    select
         'note', 'is published for logical replication', r.relation, pg_catalog.count(*),
         pg_catalog.string_agg(p.pubname, ', '),
         'Publish the whole mapping or none of it; subscribers do not fire the sync triggers.'

@@ -23,13 +23,16 @@ begin
                 constraint kept_pkey primary key (leaf_id),
                 -- a leaf that never had a flat row comes back by itself, under this parent
                 constraint kept_parent_check check (parent is null or flat_key is null),
-                constraint kept_reason_check check (reason in ('deleted', 'rollback', 'adopted'))
+                constraint kept_reason_check check (
+                    reason in ('deleted', 'rollback', 'adopted', 'refused')
+                )
             );
             create table %1$I.kept_level (
                 level text not null,
                 id uuid not null,
                 parent uuid,
                 content jsonb not null,
+                refused boolean not null default false,
                 constraint kept_level_pkey primary key (level, id)
             );
             create index kept_level_parent_idx on %1$I.kept_level (level, parent);

@@ -9,7 +9,7 @@ set search_path = pg_catalog, pg_temp
 as $_drop_orphans$
 declare
     v_schema text := 'tandem_' || p_mapping;
-    v_flat text := (tandem._mapping_of(p_mapping)).definition ->> 'flat';
+    v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;
     v_link text := (select l.sync from tandem._levels(p_mapping) as l where l.is_leaf);
     v_leaves uuid[];
     r_run tandem.run;
@@ -46,11 +46,14 @@ begin
             from (
                 select k.leaf_id, k.flat_key from %1$I.kept as k
                 where k.leaf_id = any ($1) and not exists (
-                    select from %2$s as flat where flat.%3$I = k.leaf_id
+                    select from %2$s as flat
+                    where flat.%3$I = k.leaf_id
+                        or flat.%4$I = k.flat_key::%5$s and flat.%3$I is null
                 )
                 order by k.leaf_id
             ) as g',
-            v_schema, v_flat, v_link
+            v_schema, v_definition ->> 'flat', v_link, v_definition ->> 'key',
+            v_definition ->> 'key_type'
         ) using v_leaves;
     end if;
     -- not counted as rows read, but where one is kept back: the run counts rows of the flat table

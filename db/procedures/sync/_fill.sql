@@ -1,41 +1,46 @@
 -- A row that was made again while its kept one was away stays as it is; where it has no value the
--- kept one's comes back. Mapped columns are left alone: the other side has them too.
+-- kept one's comes back, column by column, as far as constraints let it. Mapped columns are left
+-- alone: the other side has them too.
 create or replace function tandem._fill(
-    p_mapping text, p_level text, p_ids uuid[], p_contents jsonb[]
-) returns void
+    p_mapping text, p_level text, p_id uuid, p_content jsonb, out remains jsonb, out fault text
+)
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_fill$
 declare
-    v_fill text;
+    v_fault text;
     r_level record;
+    r_column record;
 begin
     select * into strict r_level from tandem._levels(p_mapping) as l where l.name = p_level;
-    select pg_catalog.string_agg(
-        pg_catalog.format('%1$I = coalesce(one.%1$I, %2$s)', c.name, c.expression), ', '
+    for r_column in
+        select c.name, c.value
+        from tandem._row_columns(
+            r_level.relation::regclass, pg_catalog.jsonb_strip_nulls(p_content)
+        ) as c
+        join pg_catalog.pg_attribute as a
+            on a.attrelid = r_level.relation::regclass and a.attname = c.name
+        where a.attidentity <> 'a' and c.name <> r_level.id
+            and c.name is distinct from r_level.parent
+            and c.name not in (
+                select p.hier from tandem._mapped(p_mapping) as p where p.part = p_level
+            )
         order by c.ordinal
-    )
-    into v_fill
-    from tandem._row_columns(r_level.relation::regclass, 'k.content') as c
-    left join pg_catalog.pg_attribute as a
-        on a.attrelid = r_level.relation::regclass and a.attname = c.name
-    where a.attidentity <> 'a' and c.name <> r_level.id
-        and c.name is distinct from r_level.parent
-        and c.name not in (
-            select p.hier from tandem._mapped(p_mapping) as p where p.part = p_level
-        );
-    if v_fill is null then
-        return;
-    end if;
-    perform pg_catalog.set_config('search_path', tandem._path_of(p_mapping), true);
-    execute pg_catalog.format(
-        'update %s as one set %s
-        from rows from (pg_catalog.unnest($1), pg_catalog.unnest($2)) as k (id, content)
-        where one.%I = k.id',
-        r_level.relation, v_fill, r_level.id
-    ) using p_ids, p_contents;
+    loop
+        v_fault := tandem._try(pg_catalog.format(
+            'update %1$s as one set %2$I = %3$s where one.%4$I = %5$L and one.%2$I is null',
+            r_level.relation, r_column.name, r_column.value, r_level.id, p_id
+        ), tandem._path_of(p_mapping));
+        if v_fault is not null then
+            fault := v_fault;
+            remains := coalesce(remains, '{}') || pg_catalog.jsonb_build_object(
+                r_column.name, p_content ->> r_column.name
+            );
+        end if;
+    end loop;
 end
 $_fill$;
 
-comment on function tandem._fill(text, text, uuid[], jsonb[]) is
-'Gives rows of a level, by id, the values of unmapped columns that they lack from kept ones.';
+comment on function tandem._fill(text, text, uuid, jsonb) is
+'Gives a row of a level the values of unmapped columns that it lacks from a kept one, unpacked; '
+'returns what it cannot be given, and why, or NULL.';

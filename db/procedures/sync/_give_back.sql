@@ -1,41 +1,72 @@
--- The leaf first; where a program has made it again meanwhile, its row stays and is filled.
-create or replace function {{ S | ident }}._give_back(p_leaf uuid, p_parent uuid, p_content jsonb, p_satellites jsonb)
+-- The leaf first, with the mapped values that it has now. Where it cannot come back whole, or a program
+-- has made it again meanwhile, the row that there is gets what it lacks. What remains is kept.
+create or replace function {{ S | ident }}._give_back(
+    p_kept {{ S | ident }}.kept, p_leaf uuid, p_parent uuid, p_mapped jsonb, p_run bigint
+)
 returns boolean
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as $_give_back$
 #variable_conflict use_variable
 declare
-    v_content jsonb := tandem._unpack_row(p_content);
+    v_table constant regclass := {{ m.leaf.table | relation(m.schema) | literal }};
     v_path text := pg_catalog.current_setting('search_path');
+    v_content jsonb := tandem._unpack_row(p_kept.leaf);
+    v_now jsonb := p_mapped || pg_catalog.jsonb_build_object({{ m.leaf.id | literal }}, p_leaf, {{ m.leaf.parent | literal }}, p_parent);
+    v_fault text;
+    v_faults text[];
+    v_remains jsonb;
+    v_dated jsonb := '{}';
+    r_dated record;
 begin
-    for v_try in 1 .. 2 loop
-        perform from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
-        where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf;
-        if found then
-            perform tandem._fill({{ m.name | literal }}, {{ m.leaf.name | literal }}, array[p_leaf], array[v_content]);
-            exit;
+    if not exists (select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf) then
+        v_fault := tandem._bring_back(v_table, v_content || v_now, v_path);
+        if v_fault is null then
+            v_content := '{}';
+        elsif p_mapped <> '{}' then
+            perform tandem._insert_row(v_table, v_now, v_path);
         end if;
-        exit when tandem._insert_row(
-            {{ m.leaf.table | relation(m.schema) | literal }}::regclass,
-            v_content || pg_catalog.jsonb_build_object({{ m.leaf.id | literal }}, p_leaf, {{ m.leaf.parent | literal }}, p_parent), v_path
-        );
-        if v_try = 2 then
-            return false;
+    end if;
+    if v_content = '{}' then
+        null;
+    elsif exists (select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf) then
+        select f.remains, f.fault into v_remains, v_fault
+        from tandem._fill({{ m.name | literal }}, {{ m.leaf.name | literal }}, p_leaf, v_content) as f;
+    else
+        v_remains := v_content;
+    end if;
+    v_faults := array[v_fault];
+{% for satellite in m.satellites %}
+    for r_dated in
+        select k.content, tandem._bring_back({{ satellite.table | relation(m.schema) | literal }}::regclass, tandem._unpack_row(k.content), v_path) as fault
+        from pg_catalog.jsonb_array_elements(p_kept.satellites -> {{ satellite.name | literal }}) as k (content)
+    loop
+        if r_dated.fault is not null and not exists (
+            select from {{ satellite.table | relation(m.schema) }} as s
+            where {{ satellite.id | column('s') }}::text = tandem._unpack_row(r_dated.content) ->> {{ satellite.id | literal }}
+        ) then
+            v_faults := v_faults || r_dated.fault;
+            v_dated := pg_catalog.jsonb_set(v_dated, array[{{ satellite.name | literal }}],
+                coalesce(v_dated -> {{ satellite.name | literal }}, '[]') || pg_catalog.jsonb_build_array(r_dated.content));
         end if;
     end loop;
-{% for satellite in m.satellites %}
-    perform tandem._insert_row({{ satellite.table | relation(m.schema) | literal }}::regclass, tandem._unpack_row(k.content), v_path)
-    from pg_catalog.jsonb_array_elements(p_satellites -> {{ satellite.name | literal }}) as k (content);
     insert into {{ S | ident }}.due (satellite, leaf_id, effective)
     select {{ satellite.name | literal }}, p_leaf, {{ satellite.effective | column('s') }}
     from {{ satellite.table | relation(m.schema) }} as s
     where {{ satellite.parent | column('s') }} = p_leaf and {{ satellite.effective | column('s') }} > pg_catalog.clock_timestamp()
     on conflict do nothing;
 {% endfor %}
-    return true;
+    if v_remains is null and v_dated = '{}' then
+        perform tandem._resolve({{ m.name | literal }}, p_leaf::text, 'came back', 'hierarchy');
+        return true;
+    end if;
+    insert into {{ S | ident }}.kept (flat_key, leaf_id, leaf, parent, satellites, reason)
+    values (p_kept.flat_key, p_leaf, coalesce(v_remains, '{}'), p_kept.parent, v_dated, 'refused');
+    perform tandem._refuse_kept({{ m.name | literal }}, p_run, 'kept', p_leaf, v_remains, pg_catalog.array_to_string(v_faults, '; '));
+    return false;
 end
 $_give_back$;
 
-comment on function {{ S | ident }}._give_back(uuid, uuid, jsonb, jsonb) is
-'Brings a kept leaf back under a parent, with its dated rows; false where another row has taken a unique key of its.';
+comment on function {{ S | ident }}._give_back({{ S | ident }}.kept, uuid, uuid, jsonb, bigint) is
+'Brings a kept leaf, which the caller has taken out of kept, back under a parent, with its dated rows. '
+'p_mapped: its mapped values now. False where something cannot come back: that is kept, and a rejected row.';

@@ -10,7 +10,8 @@ declare
     r_result tandem.step_result;
 begin
     perform tandem._run_of(
-        case when p_verb in ('restore', 'orphans') then 'migrate' else p_verb end, p_mapping, p_run
+        case when p_verb in ('link', 'restore', 'orphans') then 'migrate' else p_verb end,
+        p_mapping, p_run
     );
     if p_failure is not null and p_rows <> 1 then
         raise exception 'a failure rejects one row, not %', p_rows

@@ -33,10 +33,6 @@ begin
         where kept.leaf_id = p_leaf;
         return false;
     end if;
-    -- a program made the leaf again while its content waited
-    perform {{ S | ident }}._give_back(p_leaf, null, kept.leaf, kept.satellites)
-    from {{ S | ident }}.kept as kept
-    where kept.leaf_id = p_leaf and kept.leaf is not null and kept.reason <> 'deleted';
 {% for satellite in m.satellites %}
     with gone as (
         delete from {{ satellite.table | relation(m.schema) }} as s where {{ satellite.parent | column('s') }} = p_leaf
@@ -51,14 +47,17 @@ begin
     if not found then
         perform tandem._suppressed({{ m.name | literal }}, {{ m.leaf.table | literal }}, p_leaf::text);
     end if;
-    insert into {{ S | ident }}.kept (flat_key, leaf_id, leaf, parent, satellites, reason)
+    insert into {{ S | ident }}.kept as kept (flat_key, leaf_id, leaf, parent, satellites, reason)
     values (
         p_key, p_leaf, v_leaf, case when p_key is null then v_parent end,
         pg_catalog.jsonb_build_object({% for satellite in m.satellites %}{{ satellite.name | literal }}, v_rows_{{ loop.index | literal }}{{ ', ' if not loop.last }}{% endfor %}), p_reason
     )
     on conflict (leaf_id) do update
-    set flat_key = excluded.flat_key, leaf = excluded.leaf, parent = excluded.parent, satellites = excluded.satellites,
-        reason = excluded.reason, kept_at = excluded.kept_at;
+    set flat_key = excluded.flat_key, parent = excluded.parent, reason = excluded.reason, kept_at = excluded.kept_at,
+        -- what waited here while a program made the leaf again, or could not come back, stays
+        leaf = tandem._merge_rows(excluded.leaf, case when kept.reason <> 'deleted' then kept.leaf end),
+        satellites = case when kept.reason = 'deleted' then excluded.satellites else pg_catalog.jsonb_build_object(
+            {%- for satellite in m.satellites %}{{ satellite.name | literal }}, (excluded.satellites -> {{ satellite.name | literal }}) || coalesce(kept.satellites -> {{ satellite.name | literal }}, '[]'){{ ', ' if not loop.last }}{% endfor %}) end;
     delete from {{ S | ident }}.due as due where due.leaf_id = p_leaf;
     return true;
 end

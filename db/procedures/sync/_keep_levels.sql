@@ -14,6 +14,8 @@ declare
     v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;
     v_schema text := 'tandem_' || p_mapping;
     v_count bigint;
+    v_ids uuid[];
+    r_child record;
     r_level record;
 begin
     perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
@@ -39,6 +41,7 @@ begin
                         ) as is_awaited
                     from %3$s as one
                     left join %1$I.kept as kept on kept.leaf_id = one.%2$I
+                        and kept.flat_key is not null
                         and (kept.leaf is null or kept.reason <> ''deleted'')
                     limit $1
                 ) as n',
@@ -46,10 +49,20 @@ begin
                 v_definition ->> 'key', v_definition ->> 'key_type', r_level.sync
             ) into v_count using p_rows;
         else
+            -- Locked first, and looked at again: a child that was not committed yet is waited for,
+            -- and taken out by the next batch.
+            execute pg_catalog.format(
+                'select pg_catalog.array_agg(b.id) from (
+                    select one.%1$I as id from %2$s as one limit $1 for update
+                ) as b',
+                r_level.id, r_level.relation
+            ) into v_ids using p_rows;
             execute pg_catalog.format(
                 'with gone as (
                     delete from %1$s as one
-                    where one.%2$I in (select other.%2$I from %1$s as other limit $1)
+                    where one.%2$I = any ($1) and not exists (
+                        select from %6$s as child where child.%7$I = one.%2$I
+                    )
                     returning
                         one.%2$I as id, %5$s as parent,
                         tandem._pack_row(%1$L::regclass, one.*) as content
@@ -58,17 +71,16 @@ begin
                 insert into %3$I.kept_level as k (level, id, parent, content)
                 select %4$L, gone.id, gone.parent, gone.content from gone
                 on conflict (level, id) do update
-                set parent = excluded.parent,
-                    -- made again meanwhile: the earlier values where it has none
-                    content = tandem._unpack_row(excluded.content)
-                        || pg_catalog.jsonb_strip_nulls(tandem._unpack_row(k.content))
-                        || pg_catalog.jsonb_strip_nulls(tandem._unpack_row(excluded.content))',
+                set parent = excluded.parent, refused = false,
+                    content = tandem._merge_rows(excluded.content, k.content)',
                 r_level.relation, r_level.id, v_schema, r_level.name,
-                coalesce('one.' || pg_catalog.quote_ident(r_level.parent), 'null::uuid')
-            ) using p_rows;
-            get diagnostics v_count = row_count;
+                coalesce('one.' || pg_catalog.quote_ident(r_level.parent), 'null::uuid'),
+                r_child.relation, r_child.parent
+            ) using v_ids;
+            v_count := coalesce(pg_catalog.cardinality(v_ids), 0);
         end if;
         exit when v_count > 0;
+        r_child := r_level;
     end loop;
     return v_count;
 end

@@ -5,10 +5,11 @@ set search_path = pg_catalog, pg_temp
 as $_migrate_begin$
 declare
     v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;
-    v_link text := (select l.sync from tandem._levels(p_mapping) as l where l.is_leaf);
+    v_leaf text := (select l.sync from tandem._levels(p_mapping) as l where l.is_leaf);
     v_dry boolean;
     v_total bigint;
     v_again boolean;
+    v_link boolean;
     r_run tandem.run;
     r_result tandem.step_result;
 begin
@@ -21,15 +22,21 @@ begin
         'select pg_catalog.count(*), pg_catalog.bool_or(flat.%1$I is not null)
         from %2$s as flat
         where ($1 is null or flat.%3$I >= $1::%4$s) and ($2 is null or flat.%3$I <= $2::%4$s)',
-        v_link, v_definition ->> 'flat', v_definition ->> 'key', v_definition ->> 'key_type'
+        v_leaf, v_definition ->> 'flat', v_definition ->> 'key', v_definition ->> 'key_type'
     ) into v_total, v_again using r_run.key_from, r_run.key_to;
     if not v_dry and r_run.key_from is null and r_run.key_to is null then
         raise notice 'Is there a backup? For example: pg_dump --format=custom --table=%',
             v_definition ->> 'flat';
     end if;
+    execute pg_catalog.format(
+        'select exists (select from %I.kept as k where k.flat_key is not null)',
+        'tandem_' || p_mapping
+    ) into v_link;
+    v_link := v_link and not v_dry and (tandem._mapping_of(p_mapping)).phase = 'prepared';
     r_result := row(false, pg_catalog.jsonb_build_object(
-        'stage', case when v_dry then 'rows' else 'switch' end,
-        'again', coalesce(v_again, false)
+        'stage', case when v_dry then 'rows' when v_link then 'link' else 'switch' end,
+        'again', v_link or coalesce(v_again, false),
+        'from', case when v_link then tandem._key_after(p_mapping, null) end
     ), 0, 0, 0, 0, v_total, null);
     return r_result;
 end

@@ -64,7 +64,9 @@ begin
     execute pg_catalog.format(
         'select $1 or exists (
             select from %1$I.kept_level as k
-            where k.level = (select l.name from tandem._levels($2) as l where l.ordinal = 1)
+            where not k.refused and k.level = (
+                select l.name from tandem._levels($2) as l where l.ordinal = 1
+            )
         )
         or exists (
             select from %1$I.kept as k where k.flat_key is null and k.reason = ''rollback''

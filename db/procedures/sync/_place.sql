@@ -35,9 +35,10 @@ begin
         if v_try = 100 then
             perform tandem._cannot_place({{ m.name | literal }}, {{ level.table | literal }});
         end if;
+        -- as a copy, or, where own unique columns forbid that, bare
         perform tandem._insert_row({{ level.table | relation(m.schema) | literal }}::regclass, coalesce((
             select tandem._unpack_row(tandem._pack_row({{ level.table | relation(m.schema) | literal }}::regclass, one.*)) from {{ level.table | relation(m.schema) }} as one
-            where {{ level.id | column('one') }} = p_from[{{ number | literal }}]
+            where {{ level.id | column('one') }} = p_from[{{ number | literal }}] and v_try = 1
         ), '{}') || pg_catalog.jsonb_build_object(
             {{ level.id | literal }}, tandem.new_id()
             {%- if level.parent %}, {{ level.parent | literal }}, _place.{{ above.name | trusted }}_id{% endif %}

@@ -75,7 +75,8 @@ begin
     if r_kept.leaf is not null then
         -- what the flat table cannot hold comes back
         v_written := true;
-        perform {{ S | ident }}._give_back(v_leaf, r_place.{{ m.bottom.name | trusted }}_id, r_kept.leaf, r_kept.satellites);
+        perform {{ S | ident }}._give_back(r_kept, v_leaf, r_place.{{ m.bottom.name | trusted }}_id, pg_catalog.jsonb_build_object(
+            {%- for pair in m.leaf.pairs %}{{ pair.hier | literal }}, ({{ pair | put('r_flat') }})::text{{ ', ' if not loop.last }}{% endfor %}), p_run);
         -- where its coming back was written to the flat row, that was the older value
         update {{ m.flat.table | relation(m.schema) }} as flat
         set {% for pair in m.pairs %}{{ pair.flat | ident }} = {{ pair.flat | column('r_flat') }}{{ ', ' if not loop.last }}{% endfor %}
@@ -119,7 +120,10 @@ begin
         v_written := v_written or found;
     end if;
 {% if m.satellites %}
-    if exists (
+    if p_run is not null then
+        -- a run that gives the flat side the say: what came into force without it came before
+        delete from {{ S | ident }}.due as due where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp();
+    elsif exists (
         select from {{ S | ident }}.due as due
         where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp()
     ) then

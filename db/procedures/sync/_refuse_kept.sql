@@ -1,31 +1,30 @@
 create or replace function tandem._refuse_kept(
-    p_mapping text, p_run bigint, p_store text, p_id uuid, p_content jsonb
+    p_mapping text, p_run bigint, p_store text, p_id uuid, p_content jsonb, p_fault text
 ) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_refuse_kept$
 declare
-    v_message constant text := 'the row cannot come back: the row above it was deleted while it '
-        'was away, or another row has taken a unique key of its';
+    v_message text := 'what was kept cannot come back: ' || p_fault;
     v_hint text := pg_catalog.format(
-        'Make the row above with its id, or free the key, then CALL tandem.retry_rejected(%L). '
-        'Its content stays in tandem_%s.%s.', p_mapping, p_mapping, p_store
+        'Remove what is in the way, then CALL tandem.retry_rejected(%L). Till then it stays in '
+        'tandem_%s.%s.', p_mapping, p_mapping, p_store
     );
 begin
     if (
         select r.params ->> 'on_reject' = 'stop' from tandem.run as r where r.run_id = p_run
     ) then
         raise exception '% %: %', p_store, p_id, v_message
-        using errcode = 'TD041',
+        using errcode = 'TD047',
             detail = 'The migration was asked to stop at such a row; nothing before it is lost.',
             hint = v_hint;
     end if;
     perform tandem._reject(
-        p_mapping, 'hierarchy', p_id::text, p_content::json, 'TD041', v_message, v_hint, p_run
+        p_mapping, 'hierarchy', p_id::text, p_content::json, 'TD047', v_message, v_hint, p_run
     );
 end
 $_refuse_kept$;
 
-comment on function tandem._refuse_kept(text, bigint, text, uuid, jsonb) is
-'A kept row of the hierarchy that cannot come back: rejected, or TD041 where the run stops at '
-'such a row. p_store: kept or kept_level.';
+comment on function tandem._refuse_kept(text, bigint, text, uuid, jsonb, text) is
+'A kept row of the hierarchy that cannot come back, or not whole: rejected, or TD047 where the run '
+'stops at such a row. p_store: kept or kept_level; p_fault: why.';

@@ -13,6 +13,8 @@ declare
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
+    -- one at a time: of two ranges of keys each would take the other's rows for gone
+    perform from tandem.mapping as m where m.name = p_mapping for no key update;
     select b.restored, b.refused into v_restored, r_result.rejected_rows
     from tandem._restore_levels(p_mapping, p_run, p_rows) as b;
     if v_restored + r_result.rejected_rows = 0 then

@@ -1,4 +1,3 @@
--- Those that cannot come back stay in kept, without being tried again, and are rejected rows.
 create or replace function tandem._restore_leaves(
     p_mapping text, p_run bigint, p_parents uuid[], p_rows integer,
     out restored bigint, out refused bigint
@@ -7,30 +6,23 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_restore_leaves$
 declare
-    v_schema text := 'tandem_' || p_mapping;
-    r_kept record;
+    v_leaf uuid;
 begin
     restored := 0;
     refused := 0;
-    for r_kept in execute pg_catalog.format(
-        'select k.leaf_id, k.leaf from %I.kept as k
+    for v_leaf in execute pg_catalog.format(
+        'select k.leaf_id from %I.kept as k
         where k.flat_key is null and k.reason = ''rollback''
             and ($1 is null or k.parent = any ($1))
         order by k.leaf_id
         limit $2',
-        v_schema
+        'tandem_' || p_mapping
     ) using p_parents, p_rows
     loop
-        if tandem._restore_leaf(p_mapping, r_kept.leaf_id) then
+        if tandem._restore_leaf(p_mapping, p_run, v_leaf) then
             restored := restored + 1;
         else
             refused := refused + 1;
-            perform tandem._refuse_kept(
-                p_mapping, p_run, 'kept', r_kept.leaf_id, tandem._unpack_row(r_kept.leaf)
-            );
-            execute pg_catalog.format(
-                'update %I.kept as k set reason = ''deleted'' where k.leaf_id = $1', v_schema
-            ) using r_kept.leaf_id;
         end if;
     end loop;
 end

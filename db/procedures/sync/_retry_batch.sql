@@ -9,6 +9,7 @@ declare
     v_schema text := 'tandem_' || p_mapping;
     v_key_type text := (tandem._mapping_of(p_mapping)).definition ->> 'key_type';
     v_done text;
+    v_levels bigint;
     v_last bigint;
     r_run tandem.run;
     r_row record;
@@ -35,13 +36,26 @@ begin
             where r.rejected_id = r_row.rejected_id;
             v_done := 'rejected';
         elsif r_row.side = 'hierarchy' then
-            if tandem._restore_leaf(p_mapping, r_row.row_key::uuid) then
+            -- a row of an upper level that a rollback took out: it and what is below it
+            execute pg_catalog.format(
+                'update %I.kept_level as k set refused = false where k.id = $1', v_schema
+            ) using r_row.row_key::uuid;
+            get diagnostics v_levels = row_count;
+            if v_levels > 0 then
+                perform tandem._restore_levels(p_mapping, p_run, 1);
+                execute pg_catalog.format(
+                    'select case when exists (
+                        select from %I.kept_level as k where k.id = $1
+                    ) then ''rejected'' else ''retried'' end',
+                    v_schema
+                ) into v_done using r_row.row_key::uuid;
+            elsif tandem._restore_leaf(p_mapping, p_run, r_row.row_key::uuid) then
                 execute pg_catalog.format('select %I._add_flat($1::uuid)', v_schema)
                 into v_done using r_row.row_key;
             else
                 v_done := 'rejected';
             end if;
-            if v_done not in ('gone', 'rejected') then
+            if v_levels = 0 and v_done not in ('gone', 'rejected') then
                 execute pg_catalog.format('select %I._pull($1::uuid)', v_schema)
                 into v_done using r_row.row_key;
             end if;

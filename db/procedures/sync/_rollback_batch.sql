@@ -21,6 +21,9 @@ begin
     v_remove := r_run.params ->> 'hierarchy' = 'remove';
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     if v_stage = 'begin' then
+        if v_remove then
+            perform tandem._refuse_removal(p_mapping);
+        end if;
         -- where the hierarchy is removed each row is read twice
         execute pg_catalog.format(
             'select pg_catalog.count(*) * $1 from %s as flat', v_flat

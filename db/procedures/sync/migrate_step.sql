@@ -1,5 +1,5 @@
--- One batch of a migration: begin, switch (the sync on, table by table), restore
--- (what a rollback kept, leaves to adopt), rows, orphans, check, analyse,
+-- One batch of a migration: begin, link (rows to what a rollback noted), switch (the sync on, table
+-- by table), restore (what a rollback kept, leaves to adopt), rows, orphans, check, analyse,
 -- checks.
 create or replace function tandem.migrate_step(
     p_mapping text, p_run bigint, p_rows integer, p_failure jsonb
@@ -15,7 +15,7 @@ declare
     r_result tandem.step_result;
 begin
     v_stage := coalesce(r_run.cursor ->> 'stage', 'begin');
-    if v_stage not in ('begin', 'switch')
+    if v_stage not in ('begin', 'link', 'switch')
         and not coalesce((r_run.params ->> 'dry_run')::boolean, false) then
         perform tandem._require_phase(p_mapping, 'migrate', array['syncing', 'migrated']);
     end if;
@@ -25,6 +25,8 @@ begin
         return tandem._inside(p_mapping, 'migrate', p_run, p_rows, p_failure);
     elsif v_stage = 'orphans' then
         return tandem._inside(p_mapping, 'orphans', p_run, p_rows, p_failure);
+    elsif v_stage = 'link' then
+        return tandem._inside(p_mapping, 'link', p_run, p_rows, null);
     elsif v_stage = 'restore' then
         return tandem._inside(p_mapping, 'restore', p_run, p_rows, null);
     elsif v_stage <> 'switch' then

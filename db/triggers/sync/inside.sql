@@ -7,6 +7,7 @@ begin
     perform tandem._mark(v_origin);
     new.result := case new.verb
         when 'migrate' then {{ S | ident }}._migrate_batch(new.run_id, new.batch_rows, new.failure)
+        when 'link' then tandem._link_batch({{ m.name | literal }}, new.run_id, new.batch_rows)
         when 'restore' then tandem._restore_batch({{ m.name | literal }}, new.run_id, new.batch_rows)
         when 'orphans' then tandem._drop_orphans({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure)
         when 'repair' then tandem._repair_batch({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure)

@@ -26,6 +26,7 @@ not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
         update {{ m.flat.table | relation(m.schema) }} as flat
         set {{ m.leaf.sync | ident }} = {{ m.leaf.id | column('new') }}
         where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('old') }};
+        update {{ S | ident }}.kept as kept set leaf_id = {{ m.leaf.id | column('new') }} where kept.leaf_id = {{ m.leaf.id | column('old') }} and kept.reason <> 'deleted';
     end if;
     if {{ m.leaf.parent | changed('uuid') }} then
         perform {{ S | ident }}._pull({{ m.leaf.id | column('new') }}, 0, 'levels');
