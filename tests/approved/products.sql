@@ -1232,10 +1232,7 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
             );
         v_written := v_written or found;
     end if;
-    if p_run is not null then
-        -- a run that gives the flat side the say: what came into force without it came before
-        delete from tandem_products.due as due where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp();
-    elsif exists (
+    if exists (
         select from tandem_products.due as due
         where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp()
     ) then

@@ -410,26 +410,15 @@ def test_a_leaf_is_not_adopted_by_a_row_that_awaits_its_own(db: Database, mode: 
     assert (config(owner, 1), notes(owner, 1)) == (leaf, "one")
 
 
-@pytest.mark.parametrize("how", ["rollback", "repair"])
-def test_an_overdue_price_does_not_undo_what_the_flat_side_wrote_after_it(
-    db: Database, how: str
-) -> None:
+def test_an_overdue_price_does_not_undo_what_the_flat_side_wrote_after_it(db: Database) -> None:
     """A price of 99 comes into force while nothing is synced (flat alone), later the old program
-    writes 50. The way forward, and repair with authority FLAT, find the row of `due` and write 99
-    over the old program's 50. (After rollback(remove) it stays 50.)"""
+    writes 50. The way forward found the row of `due` and wrote 99 over it."""
     owner = synced(db, 1)
     schedule(owner, config(owner), 99, 0.5)
-    if how == "rollback":
-        owner.execute("call tandem.rollback('products')")
-    else:
-        owner.execute("select tandem.set_sync('products', 'flat_to_hierarchy', false)")
+    owner.execute("call tandem.rollback('products')")
     time.sleep(0.8)
     db.old_app().execute("update tblproduct set amount = 50")
-    if how == "rollback":
-        migrate(owner)
-    else:
-        owner.execute("select tandem.set_sync('products', 'flat_to_hierarchy', true)")
-        owner.execute("call tandem.repair('products', 'flat', p_dry_run => false)")
+    migrate(owner)
     assert one(owner, "select amount from tblproduct") == 50
     assert drift(owner) == []
 

@@ -148,6 +148,12 @@ class Mapping:
         return (*(pair for level in self.chain for pair in level.pairs), *of_satellites)
 
     @property
+    def has_float_key(self) -> bool:
+        """Whether a natural key holds a float, whose text each session may round."""
+        floats = {"real", "float4", "float8", "double precision"}
+        return any(pair.hier_type in floats for level in self.levels for pair in level.key_pairs)
+
+    @property
     def hierarchy_tables(self) -> tuple[str, ...]:
         """All tables but the flat one."""
         return (*(level.table for level in self.chain), *(one.table for one in self.satellites))

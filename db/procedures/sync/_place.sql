@@ -14,6 +14,9 @@ create or replace function {{ S | ident }}._place(
 )
 language plpgsql
 set search_path = {{ m.search_path | path }}
+{% if m.has_float_key %}
+set extra_float_digits = 1
+{% endif %}
 as $_place$
 #variable_conflict use_variable
 begin

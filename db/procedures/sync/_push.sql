@@ -120,10 +120,7 @@ begin
         v_written := v_written or found;
     end if;
 {% if m.satellites %}
-    if p_run is not null then
-        -- a run that gives the flat side the say: what came into force without it came before
-        delete from {{ S | ident }}.due as due where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp();
-    elsif exists (
+    if exists (
         select from {{ S | ident }}.due as due
         where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp()
     ) then

@@ -50,6 +50,11 @@ begin
     end if;
     if (tandem._mapping_of(p_mapping)).phase = 'prepared' then
         perform tandem._set_phase(p_mapping, 'syncing');
+        -- what came into force while the flat table was alone: it has the say
+        execute pg_catalog.format(
+            'delete from %I.due as d where d.effective <= pg_catalog.clock_timestamp()',
+            'tandem_' || p_mapping
+        );
     end if;
     -- The last key is read after the barrier: later rows are the triggers' work.
     r_result.cursor := r_run.cursor || pg_catalog.jsonb_build_object('stage', 'restore');
