@@ -210,7 +210,7 @@ comment on function tandem_products._fault(text, text, text, text, text, jsonb, 
 -- The leaf first, with the mapped values that it has now. Where it cannot come back whole, or a program
 -- has made it again meanwhile, the row that there is gets what it lacks. What remains is kept.
 create or replace function tandem_products._give_back(
-    p_kept tandem_products.kept, p_leaf uuid, p_parent uuid, p_mapped jsonb, p_run bigint
+    p_kept tandem_products.kept, p_leaf uuid, p_parent uuid, p_mapped jsonb, p_run bigint, p_careful boolean
 )
 returns boolean
 language plpgsql
@@ -222,6 +222,12 @@ declare
     v_path text := pg_catalog.current_setting('search_path');
     v_content jsonb := tandem._unpack_row(p_kept.leaf);
     v_now jsonb := p_mapped || pg_catalog.jsonb_build_object('configid', p_leaf, 'catalogid', p_parent);
+    -- a run tries the row alone where it fails; a client's statement is not to fail for what is kept
+    v_careful boolean := p_careful or p_run is null and exists (
+        select from pg_catalog.pg_constraint as c
+        where c.conrelid in (v_table, 'public.tblconfigprice'::regclass) and c.contype in ('c', 'f', 'x')
+            and c.confrelid not in (v_table, 'public.tblcatalog'::regclass)
+    );
     v_fault text;
     v_faults text[];
     v_remains jsonb;
@@ -229,11 +235,11 @@ declare
     r_dated record;
 begin
     if not exists (select from public.tblconfig as config where config.configid = p_leaf) then
-        v_fault := tandem._bring_back(v_table, v_content || v_now, v_path);
+        v_fault := tandem._bring_back(v_table, v_content || v_now, v_path, v_careful);
         if v_fault is null then
             v_content := '{}';
-        elsif p_mapped <> '{}' then
-            perform tandem._insert_row(v_table, v_now, v_path);
+        elsif p_kept.flat_key is not null then
+            perform tandem._bring_back(v_table, v_now, v_path, v_careful);
         end if;
     end if;
     if v_content = '{}' then
@@ -246,7 +252,7 @@ begin
     end if;
     v_faults := array[v_fault];
     for r_dated in
-        select k.content, tandem._bring_back('public.tblconfigprice'::regclass, tandem._unpack_row(k.content), v_path) as fault
+        select k.content, tandem._bring_back('public.tblconfigprice'::regclass, tandem._unpack_row(k.content), v_path, v_careful) as fault
         from pg_catalog.jsonb_array_elements(p_kept.satellites -> 'price') as k (content)
     loop
         if r_dated.fault is not null and not exists (
@@ -274,7 +280,7 @@ begin
 end
 $_give_back$;
 
-comment on function tandem_products._give_back(tandem_products.kept, uuid, uuid, jsonb, bigint) is
+comment on function tandem_products._give_back(tandem_products.kept, uuid, uuid, jsonb, bigint, boolean) is
 'Brings a kept leaf, which the caller has taken out of kept, back under a parent, with its dated rows. '
 'p_mapped: its mapped values now. False where something cannot come back: that is kept, and a rejected row.';
 
@@ -450,6 +456,7 @@ declare
     v_next bigint;
     v_key bigint;
     v_odd boolean;
+    v_careful boolean;
     v_slow boolean := tandem._makes_children('products');
     v_left bigint;
     v_written bigint := 0;
@@ -462,6 +469,7 @@ declare
     r_row record;
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
+    v_careful := p_rows = 1 or r_run.params ->> 'on_reject' = 'stop';
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     -- The range is fixed at its first batch: rows inserted above it later are the triggers' work.
     if r_run.cursor ? 'to' then
@@ -579,7 +587,7 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
             join tandem_products.kept as kept on kept.leaf_id = flat.configid
             where flat.productid >= v_from and flat.productid <= v_last and flat.syncstatus = 'active'
         loop
-            if tandem_products._push(v_key, p_run) = 'written' then
+            if tandem_products._push(v_key, p_run, 0, v_careful) = 'written' then
                 v_written := v_written + 1;
             end if;
         end loop;
@@ -594,7 +602,7 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
                 and (config.configid is null or flat.syncstatus is distinct from 'active'
                     or tandem_products._differs(flat.configid))
         loop
-            case tandem_products._push(v_key, p_run)
+            case tandem_products._push(v_key, p_run, 0, v_careful)
                 when 'written' then v_written := v_written + 1;
                 when 'rejected' then v_rejected := v_rejected + 1;
                 else null;
@@ -1123,7 +1131,7 @@ comment on function tandem_products._pull_price(uuid, boolean[]) is
 -- Flat to hierarchy for one whole row, whatever its state: not migrated, rejected, moved, kept from
 -- a DELETE, or just different. The triggers' slow way, and repair's. Returns what happened.
 create or replace function tandem_products._push(
-    p_key bigint, p_run bigint default null, p_depth integer default 0
+    p_key bigint, p_run bigint default null, p_depth integer default 0, p_careful boolean default false
 ) returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1188,7 +1196,7 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
     if r_kept.leaf is not null then
         -- what the flat table cannot hold comes back
         v_written := true;
-        perform tandem_products._give_back(r_kept, v_leaf, r_place.catalog_id, pg_catalog.jsonb_build_object('name', (r_flat.configname)::text, 'sku', (r_flat.sku)::text, 'attributes', (r_flat.configdata)::text, 'status', (r_flat.status)::text), p_run);
+        perform tandem_products._give_back(r_kept, v_leaf, r_place.catalog_id, pg_catalog.jsonb_build_object('name', (r_flat.configname)::text, 'sku', (r_flat.sku)::text, 'attributes', (r_flat.configdata)::text, 'status', (r_flat.status)::text), p_run, p_careful);
         -- where its coming back was written to the flat row, that was the older value
         update public.tblproduct as flat
         set productname = r_flat.productname, version = r_flat.version, catalogname = r_flat.catalogname, configname = r_flat.configname, sku = r_flat.sku, configdata = r_flat.configdata, status = r_flat.status, amount = r_flat.amount, currency = r_flat.currency
@@ -1253,7 +1261,7 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
 end
 $_push$;
 
-comment on function tandem_products._push(bigint, bigint, integer) is
+comment on function tandem_products._push(bigint, bigint, integer, boolean) is
 'Makes the hierarchy say what one flat row says. Returns written, unchanged, rejected or gone.';
 
 -- procedures/sync/_push_satellite.sql

@@ -90,13 +90,17 @@ def test_a_parent_that_is_made_for_a_moved_row_has_all_values_of_the_one_it_left
 
 
 def test_a_value_that_became_too_long_stays_kept_and_is_said(db: Database) -> None:
-    """The old program's INSERT goes well, with all else that was kept; nothing is cut."""
+    """Nothing is cut. Where the table has a CHECK or a foreign key of the shop's, the old program's
+    INSERT goes well, with all else that was kept; else, without a subtransaction, it fails."""
     owner = synced(db)
     owner.execute("alter table tblconfig add extra varchar(10)")
     owner.execute("update tblconfig set extra = '123456789', notes = 'mine'")
     old = db.old_app()
     old.execute("delete from tblproduct")
     owner.execute("alter table tblconfig alter extra type varchar(5)")
+    with pytest.raises(psycopg.errors.StringDataRightTruncation):
+        old.execute(ROW, (1,))
+    owner.execute("alter table tblconfig add check (sku <> 'x')")
     old.execute(ROW, (1,))
     assert (notes(owner, 1), one(owner, "select extra from tblconfig")) == ("mine", None)
     assert one(owner, "select sqlstate from tandem.rejected_row where resolved_at is null") == (

@@ -1,7 +1,7 @@
 -- The leaf first, with the mapped values that it has now. Where it cannot come back whole, or a program
 -- has made it again meanwhile, the row that there is gets what it lacks. What remains is kept.
 create or replace function {{ S | ident }}._give_back(
-    p_kept {{ S | ident }}.kept, p_leaf uuid, p_parent uuid, p_mapped jsonb, p_run bigint
+    p_kept {{ S | ident }}.kept, p_leaf uuid, p_parent uuid, p_mapped jsonb, p_run bigint, p_careful boolean
 )
 returns boolean
 language plpgsql
@@ -13,6 +13,12 @@ declare
     v_path text := pg_catalog.current_setting('search_path');
     v_content jsonb := tandem._unpack_row(p_kept.leaf);
     v_now jsonb := p_mapped || pg_catalog.jsonb_build_object({{ m.leaf.id | literal }}, p_leaf, {{ m.leaf.parent | literal }}, p_parent);
+    -- a run tries the row alone where it fails; a client's statement is not to fail for what is kept
+    v_careful boolean := p_careful or p_run is null and exists (
+        select from pg_catalog.pg_constraint as c
+        where c.conrelid in (v_table{% for satellite in m.satellites %}, {{ satellite.table | relation(m.schema) | literal }}::regclass{% endfor %}) and c.contype in ('c', 'f', 'x')
+            and c.confrelid not in (v_table, {{ m.bottom.table | relation(m.schema) | literal }}::regclass)
+    );
     v_fault text;
     v_faults text[];
     v_remains jsonb;
@@ -20,11 +26,11 @@ declare
     r_dated record;
 begin
     if not exists (select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf) then
-        v_fault := tandem._bring_back(v_table, v_content || v_now, v_path);
+        v_fault := tandem._bring_back(v_table, v_content || v_now, v_path, v_careful);
         if v_fault is null then
             v_content := '{}';
-        elsif p_mapped <> '{}' then
-            perform tandem._insert_row(v_table, v_now, v_path);
+        elsif p_kept.flat_key is not null then
+            perform tandem._bring_back(v_table, v_now, v_path, v_careful);
         end if;
     end if;
     if v_content = '{}' then
@@ -38,7 +44,7 @@ begin
     v_faults := array[v_fault];
 {% for satellite in m.satellites %}
     for r_dated in
-        select k.content, tandem._bring_back({{ satellite.table | relation(m.schema) | literal }}::regclass, tandem._unpack_row(k.content), v_path) as fault
+        select k.content, tandem._bring_back({{ satellite.table | relation(m.schema) | literal }}::regclass, tandem._unpack_row(k.content), v_path, v_careful) as fault
         from pg_catalog.jsonb_array_elements(p_kept.satellites -> {{ satellite.name | literal }}) as k (content)
     loop
         if r_dated.fault is not null and not exists (
@@ -67,6 +73,6 @@ begin
 end
 $_give_back$;
 
-comment on function {{ S | ident }}._give_back({{ S | ident }}.kept, uuid, uuid, jsonb, bigint) is
+comment on function {{ S | ident }}._give_back({{ S | ident }}.kept, uuid, uuid, jsonb, bigint, boolean) is
 'Brings a kept leaf, which the caller has taken out of kept, back under a parent, with its dated rows. '
 'p_mapped: its mapped values now. False where something cannot come back: that is kept, and a rejected row.';

@@ -32,6 +32,7 @@ declare
     v_next {{ m.flat.key_type | sqltype }};
     v_key {{ m.flat.key_type | sqltype }};
     v_odd boolean;
+    v_careful boolean;
     v_slow boolean := tandem._makes_children({{ m.name | literal }});
     v_left bigint;
     v_written bigint := 0;
@@ -44,6 +45,7 @@ declare
     r_row record;
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
+    v_careful := p_rows = 1 or r_run.params ->> 'on_reject' = 'stop';
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     -- The range is fixed at its first batch: rows inserted above it later are the triggers' work.
     if r_run.cursor ? 'to' then
@@ -152,7 +154,7 @@ begin
             join {{ S | ident }}.kept as kept on kept.leaf_id = {{ m.leaf.sync | column('flat') }}
             where {{ in_range() | trusted }} and {{ m.flat.status | column('flat') }} = 'active'
         loop
-            if {{ S | ident }}._push(v_key, p_run) = 'written' then
+            if {{ S | ident }}._push(v_key, p_run, 0, v_careful) = 'written' then
                 v_written := v_written + 1;
             end if;
         end loop;
@@ -167,7 +169,7 @@ begin
                 and ({{ m.leaf.id | column(m.leaf.name) }} is null or {{ m.flat.status | column('flat') }} is distinct from 'active'
                     or {{ S | ident }}._differs({{ m.leaf.sync | column('flat') }}))
         loop
-            case {{ S | ident }}._push(v_key, p_run)
+            case {{ S | ident }}._push(v_key, p_run, 0, v_careful)
                 when 'written' then v_written := v_written + 1;
                 when 'rejected' then v_rejected := v_rejected + 1;
                 else null;

@@ -2,7 +2,7 @@
 -- Flat to hierarchy for one whole row, whatever its state: not migrated, rejected, moved, kept from
 -- a DELETE, or just different. The triggers' slow way, and repair's. Returns what happened.
 create or replace function {{ S | ident }}._push(
-    p_key {{ m.flat.key_type | sqltype }}, p_run bigint default null, p_depth integer default 0
+    p_key {{ m.flat.key_type | sqltype }}, p_run bigint default null, p_depth integer default 0, p_careful boolean default false
 ) returns text
 language plpgsql
 set search_path = {{ m.search_path | path }}
@@ -76,7 +76,7 @@ begin
         -- what the flat table cannot hold comes back
         v_written := true;
         perform {{ S | ident }}._give_back(r_kept, v_leaf, r_place.{{ m.bottom.name | trusted }}_id, pg_catalog.jsonb_build_object(
-            {%- for pair in m.leaf.pairs %}{{ pair.hier | literal }}, ({{ pair | put('r_flat') }})::text{{ ', ' if not loop.last }}{% endfor %}), p_run);
+            {%- for pair in m.leaf.pairs %}{{ pair.hier | literal }}, ({{ pair | put('r_flat') }})::text{{ ', ' if not loop.last }}{% endfor %}), p_run, p_careful);
         -- where its coming back was written to the flat row, that was the older value
         update {{ m.flat.table | relation(m.schema) }} as flat
         set {% for pair in m.pairs %}{{ pair.flat | ident }} = {{ pair.flat | column('r_flat') }}{{ ', ' if not loop.last }}{% endfor %}
@@ -146,5 +146,5 @@ begin
 end
 $_push$;
 
-comment on function {{ S | ident }}._push({{ m.flat.key_type | sqltype }}, bigint, integer) is
+comment on function {{ S | ident }}._push({{ m.flat.key_type | sqltype }}, bigint, integer, boolean) is
 'Makes the hierarchy say what one flat row says. Returns written, unchanged, rejected or gone.';

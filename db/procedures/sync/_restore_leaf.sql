@@ -17,7 +17,10 @@ begin
             returning k.*
         )
 
-        select %1$I._give_back(gone.*::%1$I.kept, gone.leaf_id, gone.parent, ''{}'', $2) from gone',
+        select %1$I._give_back(
+            gone.*::%1$I.kept, gone.leaf_id, gone.parent, ''{}'', $2, true
+        )
+        from gone',
         'tandem_' || p_mapping
     ) into v_is_back using p_leaf, p_run;
     return coalesce(v_is_back, true);

@@ -9,6 +9,7 @@ as $_restore_levels$
 declare
     v_schema text := 'tandem_' || p_mapping;
     v_path text := tandem._path_of(p_mapping);
+    v_stop boolean;
     v_parents uuid[];
     v_above uuid[];
     r_level record;
@@ -18,6 +19,8 @@ declare
 begin
     restored := 0;
     refused := 0;
+    select r.params ->> 'on_reject' = 'stop' into v_stop from tandem.run as r
+    where r.run_id = p_run;
     for r_level in select * from tandem._levels(p_mapping) as l where not l.is_leaf
     loop
         v_above := v_parents;
@@ -37,7 +40,7 @@ begin
 
             select
                 back.id, back.parent, back.content,
-                tandem._bring_back($4, back.content || %2$s, $5) as fault
+                tandem._bring_back($4, back.content || %2$s, $5, $6) as fault
             from back',
             v_schema, case when r_level.parent is null then '''{}''' else pg_catalog.format(
                 'pg_catalog.jsonb_build_object(%L, back.parent)', r_level.parent
@@ -46,7 +49,8 @@ begin
                 ' and exists (select from %s as above where above.%I = o.parent)',
                 r_level.above_relation, r_level.above_id
             ) end
-        ) using r_level.name, v_above, p_rows, r_level.relation::regclass, v_path
+        ) using r_level.name, v_above, p_rows, r_level.relation::regclass, v_path,
+            p_rows = 1 or v_stop
         loop
             restored := restored + 1;
             v_parents := v_parents || r_kept.id;

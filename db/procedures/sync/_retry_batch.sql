@@ -60,8 +60,8 @@ begin
                 into v_done using r_row.row_key;
             end if;
         else
-            execute pg_catalog.format('select %I._push($1::%s, $2)', v_schema, v_key_type)
-            into v_done using r_row.row_key, p_run;
+            execute pg_catalog.format('select %I._push($1::%s, $2, 0, $3)', v_schema, v_key_type)
+            into v_done using r_row.row_key, p_run, p_rows = 1;
         end if;
         if v_done = 'rejected' then
             r_result.rejected_rows := r_result.rejected_rows + 1;
