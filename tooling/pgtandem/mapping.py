@@ -493,6 +493,12 @@ def _key_type(section: _Section, key: str, type_name: str) -> str:
             f"{section.where}: the key {key!r} is {type_name}, which each session may write "
             "differently; a key may be a number, a text or a uuid"
         )
+    if split_type(type_name) in (("numeric", ()), ("citext", ())):
+        raise MappingError(
+            f"{section.where}: the key {key!r} is {type_name}, of which equal values may be "
+            "written differently (1.0 and 1.00); give it a fixed scale, as in numeric(12,0), or "
+            "make it a number, a text or a uuid"
+        )
     return type_name
 
 

@@ -197,6 +197,30 @@ def fault_tests(pair: Pair, value: str) -> list[tuple[str, str]]:
     return tests
 
 
+def wide_key_tests(mapping: Mapping, value: str) -> list[tuple[str, str]]:
+    """Keys of several texts that are too wide together for the one index that holds them.
+
+    Args:
+        value: before a pair's number, from 1, the SQL of its flat value.
+    """
+    numbers = {pair: number for number, pair in enumerate(mapping.pairs, 1)}
+    tests: list[tuple[str, str]] = []
+    for level in mapping.levels:
+        texts = [pair for pair in level.key_pairs if split_type(pair.flat_type)[0] in STRING_TYPES]
+        if len(texts) > 1:
+            widths = (
+                f"coalesce(pg_catalog.octet_length({value}{numbers[pair]}), 0)" for pair in texts
+            )
+            names = " and ".join(pair.flat for pair in texts)
+            tests.append(
+                (
+                    f"{' + '.join(widths)} > {MAX_KEY_BYTES}",
+                    f"{names} are longer than {MAX_KEY_BYTES} bytes together",
+                )
+            )
+    return tests
+
+
 def unfit_tests(pair: Pair, value: str) -> list[tuple[str, str]]:
     """What can be tested of a hierarchy's value before it is written to the flat table."""
     # a blank value that the flat side would reject may not come in from the other side
@@ -215,7 +239,12 @@ def environment() -> jinja2.Environment:
         autoescape=False,  # SQL, quoted by the filters below
     )
     env.filters.update(SAFE_FILTERS)
-    env.globals.update(fault_tests=fault_tests, unfit_tests=unfit_tests, object_name=object_name)
+    env.globals.update(
+        fault_tests=fault_tests,
+        unfit_tests=unfit_tests,
+        wide_key_tests=wide_key_tests,
+        object_name=object_name,
+    )
     return env
 
 

@@ -64,8 +64,10 @@ def literal(value: object) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, str):
-        if "\\" in value:
-            return "e'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+        if "\\" in value or "$" in value:
+            # a dollar quote in a value would end the routine's body that it stands in
+            escaped = value.replace("\\", "\\\\").replace("'", "''").replace("$", "\\x24")
+            return f"e'{escaped}'"
         return "'" + value.replace("'", "''") + "'"
     raise TypeError(f"no SQL constant for a {type(value).__name__}")
 

@@ -45,7 +45,7 @@ begin
         select
             r.relation, r.oid, c.key as column_name, c.value as said,
             pg_catalog.regexp_replace(pg_catalog.regexp_replace(
-                c.value, '^varchar', 'character varying'), '^char\M', 'character') as type_name
+                c.value, '^varchar', 'character varying'), e'^char\\M', 'character') as type_name
         from relations as r
         cross join lateral pg_catalog.jsonb_each_text(r.columns) as c
     )
@@ -205,7 +205,7 @@ begin
     join pg_catalog.pg_trigger as t on t.tgrelid = r.oid
     join pg_catalog.pg_proc as p on p.oid = t.tgfoid
     join pg_catalog.pg_language as l on l.oid = p.prolang
-    where not t.tgisinternal and t.tgname not like 'tandem\_%' and t.tgenabled <> 'D'
+    where not t.tgisinternal and t.tgname not like e'tandem\\_%' and t.tgenabled <> 'D'
         and pg_catalog.jsonb_array_length(v_definition -> 'search_path') = 0
         and l.lanname not in ('c', 'internal')
         and not exists (
@@ -247,7 +247,7 @@ begin
         'Look whether that is wanted; each is a test case.'
     from relations as r
     join pg_catalog.pg_trigger as t on t.tgrelid = r.oid
-    where not t.tgisinternal and t.tgname not like 'tandem\_%' and t.tgenabled <> 'D'
+    where not t.tgisinternal and t.tgname not like e'tandem\\_%' and t.tgenabled <> 'D'
     group by r.relation
     union all
     select

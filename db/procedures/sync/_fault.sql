@@ -13,6 +13,9 @@ as $_fault$
         when {{ condition | trusted }} then {{ reason | literal }}
 {% endfor %}
 {% endfor %}
+{% for condition, reason in wide_key_tests(m, 'p_') %}
+        when {{ condition | trusted }} then {{ reason | literal }}
+{% endfor %}
         when false then ''
     end
 $_fault$;

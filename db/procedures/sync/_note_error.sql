@@ -9,11 +9,12 @@ declare
     v_trigger text;
 begin
     get diagnostics v_context = pg_context;
-    -- the innermost trigger function of the mapping; the words around its name are translated
+    -- the innermost trigger function of the mapping; the words around its name are translated, and
+    -- quote_all_identifiers quotes it
     v_trigger := (pg_catalog.regexp_match(
         v_context,
-        '\mtandem_' || p_mapping
-        || '\.(assign|inside|[a-z0-9_]+_(?:insert|update|delete|truncate|change))\(\)'
+        e'\\mtandem_' || p_mapping
+        || e'"?\\."?(assign|inside|[a-z0-9_]+_(?:insert|update|delete|truncate|change))"?\\(\\)'
     ))[1];
     if v_trigger <> 'inside' then
         perform pg_catalog.setval(
