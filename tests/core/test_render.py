@@ -95,7 +95,7 @@ def test_hostile_names_stay_names(bare_db: Database) -> None:
 def test_hostile_defaults_are_quoted() -> None:
     source = SOURCE.replace('value = "default"', 'value = "it\'s \\\\ $$ done"')
     rendered = "\n".join(file.sql for file in render(parse_mapping(source)))
-    assert "e'it''s \\\\ $$ done'" in rendered
+    assert X in rendered
 
 
 def test_an_upsert_may_have_a_name_that_needs_quotes(bare_db: Database) -> None:
