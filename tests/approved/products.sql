@@ -1475,6 +1475,13 @@ as $_settle_price$
 declare
     r_row record;
 begin
+    -- Writers of one leaf's dated rows come one after the other: what is in force is read after it.
+    perform from public.tblconfig as config
+    where config.configid = p_leaf
+    for no key update;
+    if not found then
+        return;
+    end if;
     select s.priceid as row_id, s.effectivefrom as effective into r_row
     from public.tblconfigprice as s
     where s.configid = p_leaf and s.effectivefrom <= pg_catalog.clock_timestamp()

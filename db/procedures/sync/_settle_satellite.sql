@@ -12,6 +12,13 @@ as $_settle_{{ satellite.name | trusted }}$
 declare
     r_row record;
 begin
+    -- Writers of one leaf's dated rows come one after the other: what is in force is read after it.
+    perform from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+    where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
+    for no key update;
+    if not found then
+        return;
+    end if;
     select {{ satellite.id | column('s') }} as row_id, {{ satellite.effective | column('s') }} as effective into r_row
     from {{ satellite.table | relation(m.schema) }} as s
     where {{ satellite.parent | column('s') }} = p_leaf and {{ satellite.effective | column('s') }} <= pg_catalog.clock_timestamp()
