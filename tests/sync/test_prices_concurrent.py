@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from support.databases import Connection, Database
 from support.locks import wait_for_lock_wait
-from support.shop import in_background
+from support.shop import in_background, one
 from sync.test_attacks import config, drift, run_sql, synced
 
 PRICE = (
@@ -64,4 +65,56 @@ def test_the_price_in_force_goes_while_the_one_below_it_is_written(
         a.execute("commit")
         waiting.result(30)
     b.execute("commit")
+    assert drift(owner) == []
+
+
+TOP_GOES = (
+    "delete from tblconfigprice"
+    " where amount = 20 and effectivefrom < now() - interval '40 minutes'"
+)
+SECOND_GOES = "delete from tblconfigprice where amount = 10"
+EQUAL_COMES = (
+    "insert into tblconfigprice (configid, amount, effectivefrom)"
+    " select configid, 20, clock_timestamp() - {} * interval '1 minute' from tblconfig"
+)
+ANOTHER_COMES = "insert into tblconfigprice (configid, amount) select configid, 30 from tblconfig"
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+@pytest.mark.parametrize(
+    ("unseen", "late"),
+    [
+        (SECOND_GOES, TOP_GOES),
+        (TOP_GOES, SECOND_GOES),
+        (EQUAL_COMES.format(30), TOP_GOES),
+        (EQUAL_COMES.format(0), ANOTHER_COMES),
+    ],
+    ids=["the one below went", "the one in force went", "an equal one came", "a later one came"],
+)
+def test_an_old_snapshot_writes_no_price_that_is_not_in_force(
+    db: Database, unseen: str, late: str, level: str
+) -> None:
+    """It cannot know what came after it, whether or not that changed what the flat row says."""
+    owner = with_prices(db)
+    a, b = db.new_app(), db.new_app()
+    b.execute(f"begin isolation level {level}".encode())
+    b.execute("select count(*) from tblconfigprice")
+    a.execute(unseen.encode())
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        b.execute(late.encode())
+    b.execute("rollback")
+    assert drift(owner) == []
+    b.execute(late.encode())
+    assert drift(owner) == []
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_a_snapshot_that_knows_all_prices_may_write_them(db: Database, level: str) -> None:
+    owner = with_prices(db)
+    new = db.new_app()
+    new.execute(f"begin isolation level {level}".encode())
+    for statement in (ANOTHER_COMES, SECOND_GOES, EQUAL_COMES.format(90), TOP_GOES):
+        new.execute(statement.encode())
+    new.execute("commit")
+    assert one(owner, "select amount from tblproduct") == 30
     assert drift(owner) == []
