@@ -52,7 +52,7 @@ from (
     group by pg_catalog.lower(pg_catalog.regexp_replace(pg_catalog.btrim(
         case when pg_catalog.getdatabaseencoding() = 'UTF8'
             then pg_catalog.normalize(k.value, 'NFKC') else k.value end
-    ), '\s+', ' ', 'g'))
+    ), e'\\s+', ' ', 'g'))
     having pg_catalog.count(*) > 1
 ) as n
 having pg_catalog.count(*) > 0$query$,
