@@ -11,7 +11,8 @@ begin
     end if;
     execute pg_catalog.format('select %L::%s', p_value, p_type) into v_text;
     return v_type is not null;
-exception when data_exception or integrity_constraint_violation or undefined_function then
+exception when data_exception or integrity_constraint_violation or undefined_function
+    or statement_too_complex or program_limit_exceeded then
     return false;
 end
 $is_castable$;
