@@ -1513,27 +1513,38 @@ set search_path = pg_catalog, pg_temp
 as $_settle_price$
 #variable_conflict use_variable
 declare
+    v_written boolean;
     r_row record;
 begin
+    -- Writers of one leaf's dated rows come one after the other: what is in force is read after it.
+    perform from public.tblconfig as config
+    where config.configid = p_leaf
+    for no key update;
+    if not found then
+        return;
+    end if;
     select s.priceid as row_id, s.effectivefrom as effective into r_row
     from public.tblconfigprice as s
     where s.configid = p_leaf and s.effectivefrom <= pg_catalog.clock_timestamp()
     order by s.effectivefrom desc
     limit 1;
-    if found and r_row.row_id is distinct from p_row
-        and (p_was is null or (p_was < r_row.effective and p_was > '-infinity')) then
-        return;  -- neither in force now nor before
-    end if;
-    if not found and p_was is null then
-        return;  -- a first row, for later
-    end if;
-    perform tandem_products._pull_price(p_leaf);
-    if tandem_products._differs_price(p_leaf) then
-        -- a BEFORE trigger of the application stored something else: that is the truth now
-        perform tandem_products._push_price(p_leaf);
+    -- in force now, or before
+    if not found and p_was is not null or r_row.row_id = p_row
+        or p_was >= r_row.effective or p_was = '-infinity' then
+        v_written := tandem_products._pull_price(p_leaf);
         if tandem_products._differs_price(p_leaf) then
-            perform tandem._suppressed('products', 'tblproduct', p_leaf::text);
+            -- a BEFORE trigger of the application stored something else: that is the truth now
+            perform tandem_products._push_price(p_leaf);
+            if tandem_products._differs_price(p_leaf) then
+                perform tandem._suppressed('products', 'tblproduct', p_leaf::text);
+            end if;
         end if;
+    end if;
+    if v_written is not true then
+        -- A snapshot that does not know this event must not write what it takes to be in force: 40001.
+        update public.tblproduct as flat
+        set syncstatus = flat.syncstatus
+        where flat.configid = p_leaf and flat.xmin <> pg_catalog.pg_current_xact_id()::xid;
     end if;
 end
 $_settle_price$;
@@ -2577,7 +2588,8 @@ begin
         -- two leaves are taken in the order of their ids, so that two such moves cannot cross
         perform tandem_products._settle_price(least(v_old, v_new), null, '-infinity');
         perform tandem_products._settle_price(greatest(v_old, v_new), null, '-infinity');
-    else
+    elsif v_old is not null or new.effectivefrom <= pg_catalog.clock_timestamp() then
+        -- a new row for later is only noted as due
         perform tandem_products._settle_price(coalesce(v_new, v_old), v_row, v_was);
     end if;
     v_call := tandem._unmark(v_origin);

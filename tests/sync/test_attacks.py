@@ -773,3 +773,14 @@ def test_what_comes_back_does_not_undo_what_was_written_meanwhile(
         (before or 0,)
     ]
     shop.assert_in_step()
+
+
+@pytest.mark.parametrize(
+    ("value", "type_name"),
+    [("repeat('[', 100000)", "jsonb"), ("'[' || repeat('1,', 1000) || '1'", "jsonb")],
+)
+def test_a_text_that_nests_too_deep_is_no_value_of_a_type(
+    db: Database, value: str, type_name: str
+) -> None:
+    """An error that is_castable does not catch is an error of the old program's statement."""
+    assert one(db.owner(), f"select tandem.is_castable({value}, %s)", type_name) is False

@@ -1,5 +1,6 @@
 -- record_out quotes a field that is empty or holds a quote, a backslash, a comma, a bracket or a
--- blank, and doubles quotes and backslashes in it; a field with nothing is NULL.
+-- blank, and doubles quotes and backslashes in it; a field with nothing is NULL. Literals with a
+-- backslash are e'': the session may have standard_conforming_strings off.
 create or replace function tandem._unpack_row(p_packed jsonb) returns jsonb
 language plpgsql immutable
 set search_path = pg_catalog, pg_temp
@@ -18,7 +19,7 @@ begin
             when pg_catalog.left(f.field[1], 1) = '"' then pg_catalog.replace(
                 pg_catalog.replace(
                     pg_catalog.substr(f.field[1], 2, pg_catalog.length(f.field[1]) - 2), '""', '"'
-                ), '\\', '\'
+                ), e'\\\\', e'\\'
             )
             else f.field[1]
         end

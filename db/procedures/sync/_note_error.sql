@@ -9,12 +9,13 @@ declare
     v_trigger text;
 begin
     get diagnostics v_context = pg_context;
-    -- the innermost trigger function of the mapping; the words around its name are translated, and
-    -- quote_all_identifiers quotes it
+    -- The innermost trigger function of the mapping; the words around its name are translated. No
+    -- backslash and no quote in it: the session may have standard_conforming_strings off, or
+    -- quote_all_identifiers on.
     v_trigger := (pg_catalog.regexp_match(
-        v_context,
-        e'\\mtandem_' || p_mapping
-        || e'"?\\."?(assign|inside|[a-z0-9_]+_(?:insert|update|delete|truncate|change))"?\\(\\)'
+        pg_catalog.replace(v_context, '"', ''),
+        '[[:<:]]tandem_' || p_mapping
+        || '[.](assign|inside|[a-z0-9_]+_(?:insert|update|delete|truncate|change))[(][)]'
     ))[1];
     if v_trigger <> 'inside' then
         perform pg_catalog.setval(

@@ -10,8 +10,16 @@ set search_path = {{ m.search_path | path }}
 as $_settle_{{ satellite.name | trusted }}$
 #variable_conflict use_variable
 declare
+    v_written boolean;
     r_row record;
 begin
+    -- Writers of one leaf's dated rows come one after the other: what is in force is read after it.
+    perform from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+    where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
+    for no key update;
+    if not found then
+        return;
+    end if;
     select {{ satellite.id | column('s') }} as row_id, {{ satellite.effective | column('s') }} as effective into r_row
     from {{ satellite.table | relation(m.schema) }} as s
     where {{ satellite.parent | column('s') }} = p_leaf and {{ satellite.effective | column('s') }} <= pg_catalog.clock_timestamp()
@@ -20,20 +28,23 @@ begin
 {% endfor %}
     order by {{ satellite.effective | column('s') }} desc
     limit 1;
-    if found and r_row.row_id is distinct from p_row
-        and (p_was is null or (p_was < r_row.effective and p_was > '-infinity')) then
-        return;  -- neither in force now nor before
-    end if;
-    if not found and p_was is null then
-        return;  -- a first row, for later
-    end if;
-    perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);
-    if {{ S | ident }}._differs_{{ satellite.name | trusted }}(p_leaf) then
-        -- a BEFORE trigger of the application stored something else: that is the truth now
-        perform {{ S | ident }}._push_{{ satellite.name | trusted }}(p_leaf);
+    -- in force now, or before
+    if not found and p_was is not null or r_row.row_id = p_row
+        or p_was >= r_row.effective or p_was = '-infinity' then
+        v_written := {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);
         if {{ S | ident }}._differs_{{ satellite.name | trusted }}(p_leaf) then
-            perform tandem._suppressed({{ m.name | literal }}, {{ m.flat.table | literal }}, p_leaf::text);
+            -- a BEFORE trigger of the application stored something else: that is the truth now
+            perform {{ S | ident }}._push_{{ satellite.name | trusted }}(p_leaf);
+            if {{ S | ident }}._differs_{{ satellite.name | trusted }}(p_leaf) then
+                perform tandem._suppressed({{ m.name | literal }}, {{ m.flat.table | literal }}, p_leaf::text);
+            end if;
         end if;
+    end if;
+    if v_written is not true then
+        -- A snapshot that does not know this event must not write what it takes to be in force: 40001.
+        update {{ m.flat.table | relation(m.schema) }} as flat
+        set {{ m.flat.status | ident }} = {{ m.flat.status | column('flat') }}
+        where {{ m.leaf.sync | column('flat') }} = p_leaf and flat.xmin <> pg_catalog.pg_current_xact_id()::xid;
     end if;
 end
 $_settle_{{ satellite.name | trusted }}$;

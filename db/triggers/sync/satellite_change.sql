@@ -53,7 +53,8 @@ begin
         -- two leaves are taken in the order of their ids, so that two such moves cannot cross
         perform {{ S | ident }}._settle_{{ satellite.name | trusted }}(least(v_old, v_new), null, '-infinity');
         perform {{ S | ident }}._settle_{{ satellite.name | trusted }}(greatest(v_old, v_new), null, '-infinity');
-    else
+    elsif v_old is not null or {{ satellite.effective | column('new') }} <= pg_catalog.clock_timestamp() then
+        -- a new row for later is only noted as due
         perform {{ S | ident }}._settle_{{ satellite.name | trusted }}(coalesce(v_new, v_old), v_row, v_was);
     end if;
     {{ leave('h2f') }}
