@@ -69,8 +69,7 @@ def test_the_price_in_force_goes_while_the_one_below_it_is_written(
 
 
 TOP_GOES = (
-    "delete from tblconfigprice"
-    " where amount = 20 and effectivefrom < now() - interval '40 minutes'"
+    "delete from tblconfigprice where amount = 20 and effectivefrom < now() - interval '40 minutes'"
 )
 SECOND_GOES = "delete from tblconfigprice where amount = 10"
 EQUAL_COMES = (

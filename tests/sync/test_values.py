@@ -11,10 +11,9 @@ import pytest
 from pgtandem.deploy import deploy
 from pgtandem.mapping import MappingError, parse_mapping
 from pgtandem.paths import db_dir
-from support.databases import FLAT_TABLE, Connection, Database, TestServer
+from support.databases import FLAT_TABLE, Connection, TestServer
 from support.shop import migrate, one
 from sync.shops import Shop, sqlstate
-from sync.test_attacks import synced
 
 # A small mapping of one level and a leaf; KEY and TYPE are the level's key column.
 MAPPING = """
@@ -74,19 +73,6 @@ def small(
         yield owner, database.old_app()
 
 
-def test_a_program_that_asked_for_an_age_before_it_wrote(db: Database) -> None:
-    """age(xid) counts from its first call in a transaction: the second change of a price failed
-    with 22023, as its transaction id was in the future."""
-    owner = synced(db)
-    old = db.old_app()
-    old.execute("begin")
-    old.execute("select age(xmin) from tblproduct")
-    for _ in range(5):
-        owner.execute("create temp table x (i int); drop table x")
-    old.execute("update tblproduct set amount = 20 where productid = 1")
-    assert sqlstate(old, "update tblproduct set amount = 30 where productid = 1") is None
-
-
 def test_a_float_key_of_a_level_is_not_rounded(server: TestServer) -> None:
     """A parent is made from its key as text, which extra_float_digits = 0 rounds; TD031."""
     with small(server, key="size", key_type="float8") as (owner, old):
@@ -95,20 +81,6 @@ def test_a_float_key_of_a_level_is_not_rounded(server: TestServer) -> None:
             sqlstate(old, "insert into f (id, size) values (1, 0.1::float8 + 0.2::float8)") is None
         )
         assert owner.execute("select * from tandem.drift('f')").fetchall() == []
-
-
-@pytest.mark.parametrize(
-    "setting", ["quote_all_identifiers = on", "standard_conforming_strings = off"]
-)
-def test_the_last_error_is_noted_whatever_the_session_set(db: Database, setting: str) -> None:
-    """The direction is read from PG_CONTEXT, which has quotes under quote_all_identifiers; and a
-    plain literal loses its backslashes without standard_conforming_strings."""
-    owner = synced(db)
-    new = db.new_app()
-    new.execute(f"set {setting}".encode())
-    new.execute("begin isolation level repeatable read")
-    assert sqlstate(new, "update tblbaseproduct set name = 'x'") == "TD043"
-    assert one(owner, "select hierarchy_to_flat_last_error is not null from tandem.status")
 
 
 def test_two_long_key_columns_of_one_level(order_shop: Shop) -> None:
