@@ -18,7 +18,7 @@ from sync.test_attacks import synced
     ],
 )
 def test_an_old_program_without_standard_conforming_strings(db: Database, statement: str) -> None:
-    """Bodies are read with the session's setting: a literal with a backslash is another, or none."""
+    """Bodies are read with the session's setting, which may take a backslash away."""
     synced(db, 2)
     old = db.old_app()
     old.execute("set standard_conforming_strings = off; set escape_string_warning = off")
