@@ -4,7 +4,9 @@ create or replace procedure tandem._run(p_kind text, p_mapping text, p_params js
 language plpgsql
 as $_run$
 declare
+    v_call text;
     v_message text;
+    v_hint text;
     v_single boolean;
     v_dry boolean;
     v_stop boolean;
@@ -27,12 +29,6 @@ declare
     r_step tandem.step_result;
 begin
     set local search_path = pg_catalog, pg_temp;
-    if p_mapping is not null then
-        perform tandem._in_read_committed(
-            p_mapping, pg_catalog.format('tandem.%s can run', p_kind),
-            'Each batch has to see what was committed while it waited.'
-        );
-    end if;
     v_single := coalesce((p_params ->> 'one_transaction')::boolean, false);
     v_dry := coalesce((p_params ->> 'dry_run')::boolean, false);
     v_stop := coalesce(p_params ->> 'on_reject', 'stop') = 'stop';
@@ -82,9 +78,29 @@ begin
             perform pg_catalog.set_config(
                 'lock_timeout', tandem._setting_of('batch_lock_timeout') || 'ms', true
             );
-            execute pg_catalog.format('select s.* from %s($1, $2, $3, $4) as s', v_step::regproc)
-            into r_step using p_mapping, r_run.run_id, v_rows, v_error;
-            set constraints all immediate;
+            v_call := pg_catalog.format('select s.* from %s($1, $2, $3, $4) as s', v_step::regproc);
+            if v_error is not null then
+                -- Whoever waited for the row may have deleted or mended it since, and the next one
+                -- is innocent: it is tried again where it is rejected.
+                begin
+                    execute v_call into r_step using p_mapping, r_run.run_id, v_rows, null::jsonb;
+                    set constraints all immediate;
+                    v_error := null;
+                -- lint: others: a row may raise anything; it is rejected or raised again below
+                exception when others then
+                    get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint;
+                    v_error := tandem._failure(sqlstate, v_message)
+                        || pg_catalog.jsonb_build_object('hint', v_hint);
+                    r_step := null;
+                    if (v_error ->> 'retry')::boolean or not (v_error ->> 'row')::boolean then
+                        raise;
+                    end if;
+                end;
+            end if;
+            if r_step is null then
+                execute v_call into r_step using p_mapping, r_run.run_id, v_rows, v_error;
+                set constraints all immediate;
+            end if;
             if v_dry then
                 raise exception 'dry run' using errcode = 'TD099';
             end if;
@@ -97,7 +113,6 @@ begin
                 v_failure := tandem._failure(sqlstate, v_message);
                 declare
                     v_detail text;
-                    v_hint text;
                     v_context text;
                 begin
                     get stacked diagnostics
@@ -144,7 +159,7 @@ begin
                 commit;
                 set local search_path = pg_catalog, pg_temp;
             else
-                -- One row alone fails: the step rejects it for this reason and goes on.
+                -- One row alone fails: where it does so again, the step rejects it and goes on.
                 v_error := v_failure;
                 commit;
                 set local search_path = pg_catalog, pg_temp;

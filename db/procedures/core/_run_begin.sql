@@ -11,6 +11,12 @@ declare
     r_run tandem.run;
 begin
     perform tandem._may_run(p_kind, p_mapping);
+    if p_mapping is not null then
+        perform tandem._in_read_committed(
+            p_mapping, pg_catalog.format('tandem.%s can run', p_kind),
+            'Each batch has to see what was committed while it waited.'
+        );
+    end if;
     -- Nothing is waited for in a queue. A live run lets go of its lock for some microseconds at
     -- each COMMIT: a wait would end just then, and take the run over from a session that works.
     for v_poll in 1 .. 4 loop

@@ -14,7 +14,9 @@ declare
     v_delete boolean := p_run.params ->> 'extra' = 'delete';
     v_last text;
     v_next text;
+    v_action text;
     v_done text;
+    v_deleted bigint;
     v_linked text;
     r_leaf record;
     r_row record;
@@ -46,35 +48,52 @@ begin
         tandem._chain(p_mapping, 'left join'), v_type, v_schema, v_linked
     ) using p_run.cursor ->> 'from', v_last
     loop
-        if p_failure is not null then
-            perform tandem._reject(
-                p_mapping, 'flat', r_row.flat_key,
-                pg_catalog.json_build_object('leaf_id', r_row.leaf_id),
-                p_failure ->> 'sqlstate', p_failure ->> 'message', p_failure ->> 'hint',
-                p_run.run_id
+        v_action := case
+            when r_row.status = 'rejected' then 'leave'  -- tandem.retry_rejected is for these
+            when p_run.params ->> 'authority' = 'flat' then 'push'
+            when r_row.leaf_id is not null then 'pull'
+            -- a row whose leaf is gone; one that was never migrated is nobody's extra
+            when v_delete and r_row.sync_id is not null then 'delete'
+            else 'leave' end;
+        v_done := 'unchanged';
+        if v_action = 'leave' then
+            null;
+        elsif p_failure is not null then
+            v_done := tandem._repair_failed(
+                p_mapping, case v_action when 'pull' then 'hierarchy' else 'flat' end,
+                case v_action when 'pull' then r_row.leaf_id::text else r_row.flat_key end,
+                pg_catalog.json_build_object(
+                    'flat_key', r_row.flat_key, 'leaf_id', r_row.leaf_id
+                ),
+                v_action = 'delete', p_failure, p_run.run_id
             );
-            v_done := 'rejected';
-        elsif r_row.status = 'rejected' then
-            v_done := 'unchanged';  -- tandem.retry_rejected is for these
-        elsif p_run.params ->> 'authority' = 'flat' then
-            execute pg_catalog.format('select %I._push($1::%s, $2)', v_schema, v_type)
-            into v_done using r_row.flat_key, p_run.run_id;
-        elsif r_row.leaf_id is not null then
+        elsif v_action = 'push' then
+            execute pg_catalog.format('select %I._push($1::%s, $2, 0, $3)', v_schema, v_type)
+            into v_done using r_row.flat_key, p_run.run_id, p_rows = 1;
+        elsif v_action = 'pull' then
             execute pg_catalog.format('select %I._pull($1)', v_schema)
             into v_done using r_row.leaf_id;
-        elsif v_delete and r_row.sync_id is not null then
-            -- a row whose leaf is gone; one that was never migrated is nobody's extra
-            perform tandem._reject(
-                p_mapping, 'flat', r_row.flat_key, r_row.content, '02000',
-                'deleted by repair: its leaf is gone', 'Its content is kept here.', p_run.run_id
-            );
-            perform tandem._resolve(p_mapping, r_row.flat_key, 'deleted by repair');
-            execute pg_catalog.format(
-                'delete from %s as flat where flat.%I = $1::%s', v_flat, v_key, v_type
-            ) using r_row.flat_key;
-            v_done := 'written';
         else
-            v_done := 'unchanged';
+            -- Looked at again: a program may have made the leaf meanwhile. A kept leaf is not gone.
+            execute pg_catalog.format(
+                'delete from %1$s as flat
+                where flat.%2$I = $1::%3$s
+                    and not exists (select from %4$s as one where one.%5$I = flat.%6$I)
+                    and not exists (
+                        select from %7$I.kept as kept where kept.leaf_id = flat.%6$I
+                    )',
+                v_flat, v_key, v_type, r_leaf.relation, r_leaf.id, r_leaf.sync, v_schema
+            ) using r_row.flat_key;
+            get diagnostics v_deleted = row_count;
+            if v_deleted > 0 then
+                perform tandem._reject(
+                    p_mapping, 'flat', r_row.flat_key, r_row.content, '02000',
+                    'deleted by repair: its leaf is gone', 'Its content is kept here.',
+                    p_run.run_id
+                );
+                perform tandem._resolve(p_mapping, r_row.flat_key, 'deleted by repair');
+                v_done := 'written';
+            end if;
         end if;
         if v_done = 'written' then
             r_result.written_rows := r_result.written_rows + 1;

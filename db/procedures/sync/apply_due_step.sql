@@ -5,6 +5,7 @@ language sql
 security definer
 set search_path = pg_catalog, pg_temp
 as $apply_due_step$
+    select tandem._require_phase(p_mapping, 'apply_due', array['syncing', 'migrated']);
     select tandem._inside(p_mapping, 'apply_due', p_run, p_rows, p_failure)
 $apply_due_step$;
 

@@ -6,8 +6,10 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $repair_step$
 declare
-    r_result tandem.step_result := tandem._inside(p_mapping, 'repair', p_run, p_rows, p_failure);
+    r_result tandem.step_result;
 begin
+    perform tandem._require_phase(p_mapping, 'repair', array['syncing', 'migrated']);
+    r_result := tandem._inside(p_mapping, 'repair', p_run, p_rows, p_failure);
     if r_result.done then
         -- here and not in the batch: a comparison of everything wants the plans that it forbids
         select pg_catalog.format(
@@ -15,7 +17,15 @@ begin
                 then 'dry run: nothing was changed, the counts are what would be done; drift is %s'
                 else 'drift now: %s' end,
             tandem.drift_count(p_mapping)
-        )
+        ) || coalesce((
+            select pg_catalog.format(
+                '; %s could not be deleted (tandem.rejected_row, resolution not deleted by '
+                'repair): repair again', pg_catalog.count(*)
+            )
+            from tandem.rejected_row as d
+            where d.run_id = p_run and d.resolution = 'not deleted by repair'
+            having pg_catalog.count(*) > 0
+        ), '')
         into r_result.message
         from tandem.run as r
         where r.run_id = p_run;

@@ -5,6 +5,7 @@ language sql
 security definer
 set search_path = pg_catalog, pg_temp
 as $retry_rejected_step$
+    select tandem._require_phase(p_mapping, 'retry_rejected', array['syncing', 'migrated']);
     select tandem._inside(p_mapping, 'retry_rejected', p_run, p_rows, p_failure)
 $retry_rejected_step$;
 

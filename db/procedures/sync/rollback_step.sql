@@ -5,6 +5,7 @@ language sql
 security definer
 set search_path = pg_catalog, pg_temp
 as $rollback_step$
+    select tandem._require_phase(p_mapping, 'rollback', array['prepared', 'syncing', 'migrated']);
     select tandem._inside(p_mapping, 'rollback', p_run, p_rows, p_failure)
 $rollback_step$;
 
