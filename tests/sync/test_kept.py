@@ -104,7 +104,7 @@ def test_a_value_that_became_too_long_stays_kept_and_is_said(db: Database) -> No
     old.execute(ROW, (1,))
     assert (notes(owner, 1), one(owner, "select extra from tblconfig")) == ("mine", None)
     assert one(owner, "select sqlstate from tandem.rejected_row where resolved_at is null") == (
-        "TD047"
+        "TD019"
     )
     owner.execute("call tandem.retry_rejected('products')")
     assert one(owner, "select times from tandem.rejected_row where resolved_at is null") == 2
@@ -291,14 +291,14 @@ def test_a_leaf_whose_parent_was_deleted_meanwhile_is_kept_and_said(
     if policy == "stop":
         with pytest.raises(psycopg.Error) as caught:
             migrate(owner, p_on_reject="stop")
-        assert caught.value.sqlstate == "TD047"
+        assert caught.value.sqlstate == "TD019"
         assert one(owner, "select count(*) from tblbaseproduct") == 1
     migrate(owner)
     assert drift(owner) == []
     assert one(owner, "select phase from tandem.status") == "migrated"
     assert owner.execute(
         "select side, row_key, sqlstate from tandem.rejected_row where resolved_at is null"
-    ).fetchall() == [("hierarchy", STRAY_ID, "TD047")]
+    ).fetchall() == [("hierarchy", STRAY_ID, "TD019")]
     owner.execute("call tandem.retry_rejected('products')")
     assert one(owner, "select count(*) from tandem.rejected_row where resolved_at is null") == 1
     # the parent is made again with its id: the catalog that the flat rows have now gets another
@@ -331,7 +331,7 @@ def test_a_kept_level_whose_parent_was_deleted_meanwhile_is_kept_and_said(db: Da
         == "mine"
     )
     assert one(owner, "select sqlstate from tandem.rejected_row where resolved_at is null") == (
-        "TD047"
+        "TD019"
     )
     migrate(owner)
     assert one(owner, "select sum(times) from tandem.rejected_row where resolved_at is null") == 1

@@ -37,7 +37,7 @@ begin
         ) into v_found;
         if v_found then
             raise exception 'rows of % hang on rows of %', r_key.relation, r_key.referenced
-            using errcode = 'TD046',
+            using errcode = 'TD018',
                 detail = pg_catalog.format(
                     'Its foreign key %I deletes or empties them when the hierarchy is taken out, '
                     'and they would not come back with it. Nothing was done.', r_key.conname
@@ -50,4 +50,4 @@ end
 $_refuse_removal$;
 
 comment on function tandem._refuse_removal(text) is
-'Raises TD046 where taking the hierarchy out would delete or change rows of other tables.';
+'Raises TD018 where taking the hierarchy out would delete or change rows of other tables.';
