@@ -305,6 +305,7 @@ SAMPLES: list[tuple[str, str | tuple[str, str], str | tuple[str, str]]] = [
     ("TH18", function("PERFORM 1;"), function("perform 'A' as \"A\"; -- A")),
     ("TH18", function("return; -- " + "x" * 100), function("return; -- " + "x" * 80)),
     ("TH18", function("\treturn;"), function("    return;")),
+    ("TH19", function(r"perform 'a\_b';"), function(r"perform e'a\\_b', $x$a\_b$x$;")),
     ("TH18", function("return; "), function("return;\n\n")),
     ("TH19", "-- lint: inlinable\n" + TABLE, TABLE),
     ("TH19", "-- lint: everything\n" + TABLE, TABLE + "-- a lint of wool"),

@@ -10,7 +10,7 @@ from pgtandem.lint.finding import Finding
 from pgtandem.lint.project import Project
 from pgtandem.lint.rules.comments import comment_present
 from pgtandem.lint.rules.errors import raise_is_complete, when_others_has_reason
-from pgtandem.lint.rules.layout import body_text
+from pgtandem.lint.rules.layout import body_text, no_plain_backslash
 from pgtandem.lint.rules.loops import no_execute_in_trigger, no_handler_in_row_loop
 from pgtandem.lint.rules.naming import (
     constraints_named,
@@ -44,4 +44,5 @@ RULES: dict[str, Rule] = {
     "TH15": no_execute_in_trigger,
     "TH16": no_handler_in_row_loop,
     "TH18": body_text,
+    "TH19": no_plain_backslash,
 }

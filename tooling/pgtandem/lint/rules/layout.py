@@ -1,4 +1,4 @@
-"""TH18 the text of bodies, which sqlfluff takes for a string constant and does not read."""
+"""TH18, TH19 the text of bodies, which sqlfluff takes for a string constant and does not read."""
 
 import re
 from collections.abc import Iterator
@@ -43,3 +43,18 @@ def body_text(source: Source, _project: Project) -> Iterator[Finding]:
                 message = f"{word} in a body has capitals"
                 cure = "write words in lower case; quote a name that needs them"
                 yield Finding(source.path, line, "TH18", message, cure)
+
+
+def no_plain_backslash(source: Source, _project: Project) -> Iterator[Finding]:
+    """TH19: a literal with a backslash is e''.
+
+    A body is read with the session's standard_conforming_strings: off makes another value of it.
+    """
+    for routine in source.routines:
+        raw = routine.text.encode()
+        for token in scan(routine.text).tokens:
+            text = raw[token.start : token.end]
+            if token.token == pb.SCONST and text.startswith(b"'") and b"\\" in text:
+                line = routine.text_line + raw[: token.start].count(b"\n")
+                message = "a plain literal with a backslash depends on the session"
+                yield Finding(source.path, line, "TH19", message, "write e'' and double it")
