@@ -1,7 +1,5 @@
-"""What is kept meets constraints, repairs and writers on the way forward. A docstring says what went
-wrong once."""
-
-# ruff: noqa: E501
+"""What is kept meets constraints, repairs and writers on the way forward. A docstring says what
+went wrong once."""
 
 from __future__ import annotations
 
@@ -40,11 +38,12 @@ def until_rows(owner: Connection) -> None:
 # --- repair and retry while rows wait to be linked ------------------------------------------------
 
 
-def test_repair_from_the_hierarchy_gives_waiting_rows_a_double(db: Database) -> None:
+def test_repair_from_the_hierarchy_gives_waiting_rows_no_double(db: Database) -> None:
     """A way forward is paused (or was killed) in phase syncing; drift lists each waiting row twice,
-    as not_migrated and as hierarchy_only. repair(hierarchy), with its default p_extra => keep, makes
-    a NEW flat row for each leaf whose flat row waits in kept: the flat table has every row twice,
-    the new keys (101 ...) have the ids, notes and prices, and the old keys get new leaves."""
+    as not_migrated and as hierarchy_only. repair(hierarchy), with its default p_extra => keep,
+    makes a NEW flat row for each leaf whose flat row waits in kept: the flat table has every row
+    twice, the new keys (101 ...) have the ids, notes and prices, and the old keys get new
+    leaves."""
     owner = synced(db, 3)
     leaf = noted(owner, 2, "mine")
     forward_to_rows(owner)
@@ -54,10 +53,10 @@ def test_repair_from_the_hierarchy_gives_waiting_rows_a_double(db: Database) -> 
     assert (config(owner, 2), notes(owner, 2)) == (leaf, "mine")
 
 
-def test_repair_deletes_flat_rows_whose_leaf_waits_in_kept(db: Database) -> None:
-    """After rollback(remove) the flat rows keep their ids; on the way forward their leaves are still
-    in kept. repair(hierarchy, delete) takes them for rows whose leaf is gone and deletes the whole
-    flat table. (A leaf that is kept is not gone.)"""
+def test_repair_deletes_no_flat_row_whose_leaf_waits_in_kept(db: Database) -> None:
+    """After rollback(remove) the flat rows keep their ids; on the way forward their leaves are
+    still in kept. repair(hierarchy, delete) takes them for rows whose leaf is gone and deletes the
+    whole flat table. (A leaf that is kept is not gone.)"""
     owner = synced(db, 3)
     owner.execute("call tandem.rollback('products', 'remove')")
     until_rows(owner)
@@ -66,9 +65,9 @@ def test_repair_deletes_flat_rows_whose_leaf_waits_in_kept(db: Database) -> None
     assert one(owner, "select count(*) from tblproduct") == 3
 
 
-def test_repair_delete_takes_the_note_of_a_rejected_row(db: Database) -> None:
-    """Row 2 became blank while nothing was synced; on the way forward repair(flat, delete) rejects it,
-    and then keeps its leaf as an extra: _keep puts the note of key 2 under 'leaf <uuid>'. The
+def test_repair_delete_leaves_the_note_of_a_rejected_row(db: Database) -> None:
+    """Row 2 became blank while nothing was synced; on the way forward repair(flat, delete) rejects
+    it, and then keeps its leaf as an extra: _keep puts the note of key 2 under 'leaf <uuid>'. The
     corrected row gets a new id, its notes and prices are out of reach."""
     owner = synced(db, 3)
     leaf = noted(owner, 2, "mine")
@@ -82,7 +81,7 @@ def test_repair_delete_takes_the_note_of_a_rejected_row(db: Database) -> None:
     assert (config(owner, 2), notes(owner, 2)) == (leaf, "mine")
 
 
-def test_retry_rejected_gives_a_waiting_row_a_double(db: Database) -> None:
+def test_retry_rejected_gives_a_waiting_row_no_double(db: Database) -> None:
     """An orphan that another table references was rejected; then its key was inserted again, and it
     has its flat row. The rejected row stays open. On the next way forward retry_rejected makes a
     second flat row for it, while the first waits to be linked."""
@@ -107,11 +106,12 @@ def test_retry_rejected_gives_a_waiting_row_a_double(db: Database) -> None:
 # --- kept content that meets a constraint ---------------------------------------------------------
 
 
-def test_notes_and_prices_are_lost_where_skus_moved_on(db: Database) -> None:
+def test_notes_and_prices_come_back_where_skus_moved_on(db: Database) -> None:
     """tblconfig has UNIQUE (catalogid, sku). While rolled back with remove, row 2 goes from B to C
-    and row 1 from A to B. Leaf 2 comes back with its OLD sku first, which leaf 1 has now: ON CONFLICT
-    DO NOTHING, _give_back is false, _push ignores that, has deleted the kept row already, and makes
-    a bare leaf: notes and price history are gone for good, drift is 0, nothing is said."""
+    and row 1 from A to B. Leaf 2 comes back with its OLD sku first, which leaf 1 has now: ON
+    CONFLICT DO NOTHING, _give_back is false, _push ignores that, has deleted the kept row already,
+    and makes a bare leaf: notes and price history are gone for good, drift is 0, nothing is
+    said."""
     owner = synced(db, 2)
     owner.execute("update tblproduct set sku = case productid when 1 then 'A' else 'B' end")
     owner.execute("alter table tblconfig add unique (catalogid, sku)")
@@ -130,7 +130,7 @@ def test_notes_and_prices_are_lost_where_skus_moved_on(db: Database) -> None:
 
 
 @pytest.mark.parametrize("column", ["sku", "barcode"])
-def test_notes_are_lost_where_a_unique_value_of_a_deleted_row_was_taken(
+def test_notes_come_back_where_a_unique_value_of_a_deleted_row_was_taken(
     db: Database, column: str
 ) -> None:
     """The same live: DELETE of row 2, another leaf takes its unique value (a mapped one, or an
@@ -148,10 +148,12 @@ def test_notes_are_lost_where_a_unique_value_of_a_deleted_row_was_taken(
     assert notes(owner, 2) == "mine" or one(owner, "select count(*) from tandem_products.kept") == 1
 
 
-def test_a_removed_catalog_whose_supplier_was_deleted_closes_the_way_forward(db: Database) -> None:
-    """An unmapped column of tblcatalog references supplier ON DELETE SET NULL. While the catalogs are
-    in kept_level nothing holds the supplier. Stage restore is given no p_failure and rejects nothing:
-    each migrate ends with 23503, for ever, for all rows; no document has a cure."""
+def test_a_removed_catalog_whose_supplier_was_deleted_leaves_the_way_forward_open(
+    db: Database,
+) -> None:
+    """An unmapped column of tblcatalog references supplier ON DELETE SET NULL. While the catalogs
+    are in kept_level nothing holds the supplier. Stage restore is given no p_failure and rejects
+    nothing: each migrate ends with 23503, for ever, for all rows; no document has a cure."""
     owner = synced(db, 1)
     owner.execute(SUPPLIER.replace("{}", "tblcatalog").encode())
     owner.execute("call tandem.rollback('products', 'remove')")
@@ -160,7 +162,7 @@ def test_a_removed_catalog_whose_supplier_was_deleted_closes_the_way_forward(db:
     assert (states, one(owner, "select phase from tandem.status")) == ([None, None], "migrated")
 
 
-def test_a_kept_leaf_without_a_flat_row_whose_supplier_was_deleted_closes_the_way_forward(
+def test_a_kept_leaf_without_a_flat_row_whose_supplier_was_deleted_leaves_the_way_forward_open(
     db: Database,
 ) -> None:
     """The same by one leaf that a new program wrote while nothing was synced."""
@@ -176,10 +178,10 @@ def test_a_kept_leaf_without_a_flat_row_whose_supplier_was_deleted_closes_the_wa
     assert (states, one(owner, "select phase from tandem.status")) == ([None, None], "migrated")
 
 
-def test_a_parent_made_again_whose_unique_value_was_taken_closes_the_way_forward(
+def test_a_parent_made_again_whose_unique_value_was_taken_leaves_the_way_forward_open(
     db: Database,
 ) -> None:
-    """_unite_levels gives the new Lamp the kept code, which Chair has now: 23505 from _fill at each
+    """_unite_level gives the new Lamp the kept code, which Chair has now: 23505 from _fill at each
     migrate. (Where the kept row itself is refused it is TD031 or a rejected row.)"""
     owner = synced(db, 1)
     owner.execute("alter table tblbaseproduct add code text unique")
@@ -191,9 +193,10 @@ def test_a_parent_made_again_whose_unique_value_was_taken_closes_the_way_forward
 
 
 @pytest.mark.parametrize("how", ["insert", "update"])
-def test_an_old_programs_statement_fails_for_what_is_kept(db: Database, how: str) -> None:
-    """A supplier that only a kept leaf names was deleted. The old program's INSERT of that key again,
-    or its UPDATE of the row that the migration rejected for it, fails with 23503 each time."""
+def test_no_old_programs_statement_fails_for_what_is_kept(db: Database, how: str) -> None:
+    """A supplier that only a kept leaf names was deleted. The old program's INSERT of that key
+    again, or its UPDATE of the row that the migration rejected for it, fails with 23503 each
+    time."""
     owner = synced(db, 1)
     owner.execute(SUPPLIER.replace("{}", "tblconfig").encode())
     old = db.old_app()
@@ -208,7 +211,7 @@ def test_an_old_programs_statement_fails_for_what_is_kept(db: Database, how: str
         old.execute("update tblproduct set sku = 'x'")
 
 
-def test_a_kept_value_that_the_insert_replaces_is_checked(db: Database) -> None:
+def test_a_kept_value_that_the_insert_replaces_is_not_checked(db: Database) -> None:
     """A CHECK was added after the DELETE. The new row's sku is in order; the kept one's, which is
     written first and overwritten at once, is not: the old program's INSERT fails with 23514."""
     owner = synced(db, 1)
@@ -220,8 +223,8 @@ def test_a_kept_value_that_the_insert_replaces_is_checked(db: Database) -> None:
 
 @pytest.mark.parametrize("table", ["tblcatalog", "tblconfig", "tblconfigprice"])
 def test_a_deferrable_unique_key_of_yours_is_a_blocker(db: Database, table: str) -> None:
-    """ON CONFLICT DO NOTHING without a target is an error (55000) on a table that has any deferrable
-    unique constraint, such as one of a position."""
+    """ON CONFLICT DO NOTHING without a target is an error (55000) on a table that has any
+    deferrable unique constraint, such as one of a position."""
     owner = db.owner()
     owner.execute(ROW, (1,))
     owner.execute("call tandem.prepare('products')")
@@ -272,9 +275,9 @@ def test_rows_that_reference_a_leaf_outlive_a_rollback_and_a_way_forward(
 
 
 def test_the_leaf_of_a_row_that_became_rejected_stays(db: Database) -> None:
-    """Row 2 became blank while rolled back with p_drop_columns: it is there, and rejected. Live, and
-    without p_drop_columns, its leaf stays; here stage orphans takes it for the leaf of a deleted row
-    and takes it out (with what references it ON DELETE CASCADE)."""
+    """Row 2 became blank while rolled back with p_drop_columns: it is there, and rejected. Live,
+    and without p_drop_columns, its leaf stays; here stage orphans takes it for the leaf of a
+    deleted row and takes it out (with what references it ON DELETE CASCADE)."""
     owner = synced(db, 2)
     leaf = noted(owner, 2, "mine")
     owner.execute("call tandem.rollback('products', p_drop_columns => true)")
@@ -285,13 +288,14 @@ def test_the_leaf_of_a_row_that_became_rejected_stays(db: Database) -> None:
 
 
 def test_a_leaf_that_commits_while_its_parents_are_taken_out(db: Database) -> None:
-    """tblconfig's foreign key to its parent is ON DELETE CASCADE (your table, or changed since). A new
-    program's INSERT is not committed yet when the leaves are read; the DELETE of the catalogs waits
-    for it, and cascades: the committed leaf is gone and nothing is kept of it."""
+    """tblconfig's foreign key to its parent is ON DELETE CASCADE (your table, or changed since). A
+    new program's INSERT is not committed yet when the leaves are read; the DELETE of the catalogs
+    waits for it, and cascades: the committed leaf is gone and nothing is kept of it."""
     owner = synced(db, 2)
     name = one(
         owner,
-        "select conname from pg_constraint where conrelid = 'tblconfig'::regclass and contype = 'f'",
+        "select conname from pg_constraint"
+        " where conrelid = 'tblconfig'::regclass and contype = 'f'",
     )
     owner.execute(
         f'alter table tblconfig drop constraint "{name}",'
@@ -314,10 +318,11 @@ def test_a_leaf_that_commits_while_its_parents_are_taken_out(db: Database) -> No
 
 
 def test_two_key_ranges_restore_levels_at_once(db: Database) -> None:
-    """Migrations of two key ranges go side by side. Both pick the same p_rows top rows of kept_level:
-    the second waits, finds them gone, restores nothing, and takes that for the end: it sets parent =
-    NULL for all that is left and refuses it (TD041). Versions and catalogs, with what the flat table
-    cannot hold of them, never come back. (One after the other: all four come back.)"""
+    """Migrations of two key ranges go side by side. Both pick the same p_rows top rows of
+    kept_level: the second waits, finds them gone, restores nothing, and takes that for the end: it
+    sets parent = NULL for all that is left and refuses it (TD041). Versions and catalogs, with what
+    the flat table cannot hold of them, never come back. (One after the other: all four come
+    back.)"""
     owner = db.owner()
     for key in range(1, 5):
         owner.execute(ROW, (key,))
@@ -346,13 +351,11 @@ def test_two_key_ranges_restore_levels_at_once(db: Database) -> None:
 
 
 @pytest.mark.parametrize("what", ["sku", "price", "move", "delete"])
-def test_what_a_new_program_writes_before_the_row_is_linked_is_undone(
-    db: Database, what: str
-) -> None:
+def test_what_a_new_program_writes_before_the_row_is_linked_stays(db: Database, what: str) -> None:
     """The way forward after p_drop_columns: the sync is on, the flat row waits in kept. A new
-    program's UPDATE, price, move or DELETE of its leaf finds no flat row and does nothing; the row's
-    batch then writes the flat row's old values over it, or makes the deleted leaf again (a rename of
-    a parent does reach waiting rows). drift is 0."""
+    program's UPDATE, price, move or DELETE of its leaf finds no flat row and does nothing; the
+    row's batch then writes the flat row's old values over it, or makes the deleted leaf again (a
+    rename of a parent does reach waiting rows). drift is 0."""
     owner = synced(db, 2)
     leaf = config(owner, 2)
     forward_to_rows(owner)
@@ -388,10 +391,10 @@ def test_what_a_new_program_writes_before_the_row_is_linked_is_undone(
 
 @pytest.mark.parametrize("mode", ["keep", "remove"])
 def test_a_leaf_is_not_adopted_by_a_row_that_awaits_its_own(db: Database, mode: str) -> None:
-    """Row 1 awaits leaf 1 (noted by the rollback). A new program wrote another leaf with row 1's sku
-    (keep: after it gave leaf 1 another sku; remove: leaf 1 is in kept). _adopt does not look whether
-    the row awaits one, and its later note wins in _kept_for: row 1 gets the other leaf, its id and
-    notes; its own goes to kept as deleted, with notes and prices. drift is 0."""
+    """Row 1 awaits leaf 1 (noted by the rollback). A new program wrote another leaf with row 1's
+    sku (keep: after it gave leaf 1 another sku; remove: leaf 1 is in kept). _adopt does not look
+    whether the row awaits one, and its later note wins in _kept_for: row 1 gets the other leaf, its
+    id and notes; its own goes to kept as deleted, with notes and prices. drift is 0."""
     owner = synced(db, 2)
     owner.execute("update tblproduct set sku = 's' || productid")
     leaf = noted(owner, 1, "one")
@@ -423,10 +426,10 @@ def test_an_overdue_price_does_not_undo_what_the_flat_side_wrote_after_it(db: Da
     assert drift(owner) == []
 
 
-def test_apply_due_passes_over_a_row_that_waits_to_be_linked(db: Database) -> None:
-    """apply_due goes beside a migration. It finds no flat row for the leaf, deletes the row of `due`
-    all the same, and the row's batch then appends the flat row's old price: the scheduled one is in
-    force nowhere. (Without that call it comes into force.)"""
+def test_apply_due_does_not_pass_over_a_row_that_waits_to_be_linked(db: Database) -> None:
+    """apply_due goes beside a migration. It finds no flat row for the leaf, deletes the row of
+    `due` all the same, and the row's batch then appends the flat row's old price: the scheduled one
+    is in force nowhere. (Without that call it comes into force.)"""
     owner = synced(db, 1)
     schedule(owner, config(owner), 99, 1.5)
     forward_to_rows(owner)
@@ -494,7 +497,7 @@ def test_a_note_follows_a_leaf_that_gets_another_id(db: Database) -> None:
 
 
 def test_kept_arrays_do_not_depend_on_array_nulls_of_who_inserts(db: Database) -> None:
-    """_row_to_text sets what it depends on, _row_from_text does not: with array_nulls = off a NULL
+    """Read without a setting of its own: with array_nulls = off a NULL
     comes back as the text 'NULL' (and an integer[] is an error of the INSERT)."""
     owner = synced(db, 1)
     owner.execute("alter table tblconfig add tags text[]")
@@ -508,8 +511,8 @@ def test_kept_arrays_do_not_depend_on_array_nulls_of_who_inserts(db: Database) -
 
 @pytest.mark.parametrize("kind", ["regclass", "enum"])
 def test_kept_values_are_read_by_their_types_input_function(db: Database, kind: str) -> None:
-    """(text)::type takes a cast from text where there is one, PostgreSQL's for regclass or yours for
-    an enum, and not the type's input function: the old program's INSERT fails."""
+    """(text)::type takes a cast from text where there is one, PostgreSQL's for regclass or yours
+    for an enum, and not the type's input function: the old program's INSERT fails."""
     owner = synced(db, 1)
     if kind == "regclass":
         owner.execute("alter table tblconfig add x regclass")
