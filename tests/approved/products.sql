@@ -223,13 +223,14 @@ declare
     v_content jsonb := tandem._unpack_row(p_kept.leaf);
     v_now jsonb := p_mapped || pg_catalog.jsonb_build_object('configid', p_leaf, 'catalogid', p_parent);
     -- a run tries the row alone where it fails; a client's statement is not to fail for what is kept
-    v_careful boolean := p_careful or p_run is null and exists (
+    v_careful boolean := p_careful or p_run is null and (tandem._has_own_triggers('products') or exists (
         select from pg_catalog.pg_constraint as c
         where c.conrelid in (v_table, 'public.tblconfigprice'::regclass) and c.contype in ('c', 'f', 'x')
             and c.confrelid not in (v_table, 'public.tblcatalog'::regclass)
-    );
+    ));
     v_fault text;
     v_faults text[];
+    v_is_ours boolean := false;
     v_remains jsonb;
     v_dated jsonb := '{}';
     r_dated record;
@@ -239,14 +240,14 @@ begin
         if v_fault is null then
             v_content := '{}';
         elsif p_kept.flat_key is not null then
-            perform tandem._bring_back(v_table, v_now, v_path, v_careful);
+            v_is_ours := tandem._bring_back(v_table, v_now, v_path, v_careful) is null;
         end if;
     end if;
     if v_content = '{}' then
         null;
     elsif exists (select from public.tblconfig as config where config.configid = p_leaf) then
         select f.remains, f.fault into v_remains, v_fault
-        from tandem._fill('products', 'config', p_leaf, v_content) as f;
+        from tandem._fill('products', 'config', p_leaf, v_content, v_is_ours) as f;
     else
         v_remains := v_content;
     end if;
@@ -469,7 +470,9 @@ declare
     r_row record;
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
-    v_careful := p_rows = 1 or r_run.params ->> 'on_reject' = 'stop';
+    -- else the loop comes to the row that fails alone
+    v_careful := p_rows = 1 or r_run.params ->> 'on_reject' = 'stop'
+        or coalesce((r_run.params ->> 'one_transaction')::boolean, false);
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     -- The range is fixed at its first batch: rows inserted above it later are the triggers' work.
     if r_run.cursor ? 'to' then
@@ -2216,8 +2219,11 @@ begin
     if v_status <> 'active' then
         perform tandem._resolve('products', v_key, 'deleted');
     end if;
-    -- a note of a rollback that did not go on
-    delete from tandem_products.kept as kept where kept.leaf_id = old.configid and kept.leaf is null;
+    -- a note of a rollback that did not go on, or what could not come back of this leaf
+    delete from tandem_products.kept as kept where kept.leaf_id = old.configid and (kept.leaf is null or kept.reason = 'refused');
+    if found then
+        perform tandem._resolve('products', old.configid::text, 'deleted', 'hierarchy');
+    end if;
     delete from tandem_products.due as due where due.leaf_id = old.configid;
     v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));

@@ -530,3 +530,141 @@ def test_kept_values_are_read_by_their_types_input_function(db: Database, kind: 
     db.old_app().execute("delete from tblproduct")
     db.old_app().execute(ROW, (1,))
     assert owner.execute("select x::text from tblconfig").fetchall() == before
+
+
+# --- what comes back in part ---------------------------------------------------------------------
+
+BARCODES = (
+    "select array_agg(barcode order by productid) from tblproduct join tblconfig using (configid)"
+)
+GUARD = """
+create function no_x() returns trigger language plpgsql set search_path = public as $$
+begin if new.{column} = 'x' then raise exception 'x is not for sale'; end if; return new; end $$;
+create trigger no_x before insert or update on {table} for each row execute function no_x()
+"""
+
+
+def refused(db: Database, first: int = 1, other: int = 2) -> Connection:
+    """Row `first` came back without its barcode, which row `other` has now: that waits in kept."""
+    owner = synced(db, 2)
+    owner.execute("alter table tblconfig add barcode text unique")
+    leaf = config(owner, first)
+    owner.execute("update tblconfig set barcode = 'x' where configid = %s", (leaf,))
+    old = db.old_app()
+    old.execute("delete from tblproduct where productid = %s", (first,))
+    owner.execute("update tblconfig set barcode = 'x' where configid = %s", (config(owner, other),))
+    old.execute(ROW, (first,))
+    assert one(owner, "select reason from tandem_products.kept") == "refused"
+    assert one(owner, "select count(*) from tblconfig where barcode = 'x'") == 1
+    return owner
+
+
+@pytest.mark.parametrize("how", ["insert", "rollback"])
+def test_a_leaf_that_comes_back_in_part_keeps_values_of_columns_with_a_default(
+    db: Database, how: str
+) -> None:
+    """The leaf cannot come back whole (its barcode was taken), so it is inserted bare: column stock
+    gets its default 0; _fill writes only where there is NULL. 7 is nowhere any more, also not in
+    kept, and nothing is said of it."""
+    owner = synced(db, 2)
+    owner.execute("alter table tblconfig add barcode text unique, add stock int not null default 0")
+    leaf = config(owner, 1)
+    owner.execute("update tblconfig set barcode = 'x', stock = 7 where configid = %s", (leaf,))
+    old = db.old_app()
+    if how == "insert":
+        old.execute("delete from tblproduct where productid = 1")
+        owner.execute("update tblconfig set barcode = 'x'")
+        old.execute(ROW, (1,))
+    else:
+        owner.execute("call tandem.rollback('products', 'remove')")
+        owner.execute("create table shelf (code text primary key); insert into shelf values ('y')")
+        owner.execute("alter table tblconfig add foreign key (barcode) references shelf")
+        migrate(owner)
+    assert config(owner, 1) == leaf
+    stock = one(owner, "select stock from tblconfig where configid = %s", leaf)
+    kept = one(owner, "select coalesce(max(leaf ->> 'stock'), '') from tandem_products.kept")
+    assert stock == 7 or kept == "7", (stock, kept)
+
+
+def test_retry_rejected_does_not_bring_back_what_repair_deleted(db: Database) -> None:
+    """An orphan that orders referenced is an open rejected row. The order goes, repair(flat,
+    delete) deletes the leaf; retry_rejected, called for other rows, makes leaf AND flat row
+    again."""
+    owner = synced(db, 2)
+    owner.execute("create table orders (configid uuid references tblconfig)")
+    owner.execute("insert into orders values (%s)", (config(owner, 2),))
+    owner.execute("call tandem.rollback('products')")
+    db.old_app().execute("delete from tblproduct where productid = 2")
+    migrate(owner)
+    owner.execute("delete from orders")
+    owner.execute("call tandem.repair('products', 'flat', 'delete', p_dry_run => false)")
+    assert one(owner, "select count(*) from tblconfig") == 1
+    owner.execute("call tandem.retry_rejected('products')")
+    assert one(owner, "select count(*) from tblproduct") == 1
+
+
+def test_repair_deletes_a_row_whose_leaf_is_gone_beside_what_was_refused(db: Database) -> None:
+    """Row 1's leaf is there, but its barcode waits in kept ('refused'). While the direction was off
+    a new program deleted the leaf. repair(hierarchy, delete) takes the leaf for one that is kept
+    and leaves the row: drift stays, however often."""
+    owner = refused(db)
+    owner.execute("select tandem.set_sync('products', 'hierarchy_to_flat', false)")
+    db.new_app().execute("delete from tblconfig where configid = %s", (config(owner, 1),))
+    owner.execute("select tandem.set_sync('products', 'hierarchy_to_flat', true)")
+    for _ in range(2):
+        owner.execute("call tandem.repair('products', 'hierarchy', 'delete', p_dry_run => false)")
+    assert drift(owner) == []
+
+
+def test_an_own_trigger_that_refuses_a_kept_level_leaves_the_way_forward_open(db: Database) -> None:
+    """The same for a kept catalog: stage restore is given no p_failure; each migrate ends with
+    P0001 and no row is migrated."""
+    owner = synced(db, 1)
+    owner.execute("update tblcatalog set description = 'x'")
+    owner.execute("call tandem.rollback('products', 'remove')")
+    owner.execute(GUARD.format(table="tblcatalog", column="description").encode())
+    states = [sqlstate(owner, "call tandem.migrate('products')") for _ in range(2)]
+    assert (states, one(owner, "select phase from tandem.status")) == ([None, None], "migrated")
+
+
+def test_no_insert_fails_for_what_an_own_trigger_refuses_of_what_is_kept(db: Database) -> None:
+    """A validation trigger of yours (P0001) refuses the kept notes; the new row is in order, and so
+    is a bare leaf. The old program's INSERT fails each time."""
+    owner = synced(db, 1)
+    noted(owner, 1, "x")
+    old = db.old_app()
+    old.execute("delete from tblproduct")
+    owner.execute(GUARD.format(table="tblconfig", column="notes").encode())
+    old.execute(ROW, (1,))
+
+
+def test_one_transaction_after_a_removal(db: Database) -> None:
+    """p_one_transaction with p_on_reject => continue: more than one row a batch, so nothing is
+    careful; the run ends with 23503 each time in place of rejecting the one row (TD019)."""
+    owner = synced(db, 2)
+    owner.execute(SUPPLIER.replace("{}", "tblcatalog").encode())
+    owner.execute("call tandem.rollback('products', 'remove')")
+    owner.execute("delete from supplier")
+    assert sqlstate(owner, "call tandem.migrate('products', p_one_transaction => true)") is None
+
+
+def test_what_was_refused_goes_with_a_leaf_that_a_new_program_deletes(db: Database) -> None:
+    """A new program deletes the leaf for good; the refused rest stays in kept and a rejected row
+    that no call ends: retry_rejected tries to make a leaf without a parent, for ever."""
+    owner = refused(db)
+    db.new_app().execute("delete from tblconfig where configid = %s", (config(owner, 1),))
+    owner.execute("update tblconfig set barcode = null")
+    for _ in range(2):
+        owner.execute("call tandem.retry_rejected('products')")
+    assert one(owner, "select count(*) from tandem.rejected_row where resolved_at is null") == 0
+
+
+def test_a_new_row_does_not_get_what_was_refused_to_a_leaf_that_was_deleted(db: Database) -> None:
+    """As above; then the key is used again: the new product gets the deleted one's id and barcode,
+    which a DELETE by a new program otherwise leaves to nobody."""
+    owner = refused(db)
+    leaf = config(owner, 1)
+    db.new_app().execute("delete from tblconfig where configid = %s", (leaf,))
+    owner.execute("update tblconfig set barcode = null")
+    db.old_app().execute(ROW, (1,))
+    assert (config(owner, 1) != leaf, one(owner, BARCODES)) == (True, [None, None])

@@ -9,7 +9,8 @@ begin
     if p_careful then
         begin
             return tandem._bring_back(p_table, p_row, p_path, false);
-        exception when integrity_constraint_violation or data_exception then
+        exception when integrity_constraint_violation or data_exception
+            or raise_exception then
             return sqlerrm;
         end;
     end if;

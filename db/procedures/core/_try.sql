@@ -9,7 +9,8 @@ begin
     perform pg_catalog.set_config('search_path', p_path, true);
     execute p_statement;
     return null;
-exception when integrity_constraint_violation or data_exception then
+exception when integrity_constraint_violation or data_exception
+    or raise_exception then
     return sqlerrm;
 end
 $_try$;

@@ -2,7 +2,8 @@
 -- kept one's comes back, column by column, as far as constraints let it. Mapped columns are left
 -- alone: the other side has them too.
 create or replace function tandem._fill(
-    p_mapping text, p_level text, p_id uuid, p_content jsonb, out remains jsonb, out fault text
+    p_mapping text, p_level text, p_id uuid, p_content jsonb, p_is_ours boolean,
+    out remains jsonb, out fault text
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -28,8 +29,9 @@ begin
         order by c.ordinal
     loop
         v_fault := tandem._try(pg_catalog.format(
-            'update %1$s as one set %2$I = %3$s where one.%4$I = %5$L and one.%2$I is null',
-            r_level.relation, r_column.name, r_column.value, r_level.id, p_id
+            'update %1$s as one set %2$I = %3$s
+            where one.%4$I = %5$L and (%6$L or one.%2$I is null)',
+            r_level.relation, r_column.name, r_column.value, r_level.id, p_id, p_is_ours
         ), tandem._path_of(p_mapping));
         if v_fault is not null then
             fault := v_fault;
@@ -41,6 +43,7 @@ begin
 end
 $_fill$;
 
-comment on function tandem._fill(text, text, uuid, jsonb) is
+comment on function tandem._fill(text, text, uuid, jsonb, boolean) is
 'Gives a row of a level the values of unmapped columns that it lacks from a kept one, unpacked; '
-'returns what it cannot be given, and why, or NULL.';
+'returns what it cannot be given, and why, or NULL. p_is_ours: the row was made just now, bare, so '
+'its defaults are nobody''s values.';

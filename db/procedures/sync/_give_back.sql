@@ -14,13 +14,14 @@ declare
     v_content jsonb := tandem._unpack_row(p_kept.leaf);
     v_now jsonb := p_mapped || pg_catalog.jsonb_build_object({{ m.leaf.id | literal }}, p_leaf, {{ m.leaf.parent | literal }}, p_parent);
     -- a run tries the row alone where it fails; a client's statement is not to fail for what is kept
-    v_careful boolean := p_careful or p_run is null and exists (
+    v_careful boolean := p_careful or p_run is null and (tandem._has_own_triggers({{ m.name | literal }}) or exists (
         select from pg_catalog.pg_constraint as c
         where c.conrelid in (v_table{% for satellite in m.satellites %}, {{ satellite.table | relation(m.schema) | literal }}::regclass{% endfor %}) and c.contype in ('c', 'f', 'x')
             and c.confrelid not in (v_table, {{ m.bottom.table | relation(m.schema) | literal }}::regclass)
-    );
+    ));
     v_fault text;
     v_faults text[];
+    v_is_ours boolean := false;
     v_remains jsonb;
     v_dated jsonb := '{}';
     r_dated record;
@@ -30,14 +31,14 @@ begin
         if v_fault is null then
             v_content := '{}';
         elsif p_kept.flat_key is not null then
-            perform tandem._bring_back(v_table, v_now, v_path, v_careful);
+            v_is_ours := tandem._bring_back(v_table, v_now, v_path, v_careful) is null;
         end if;
     end if;
     if v_content = '{}' then
         null;
     elsif exists (select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf) then
         select f.remains, f.fault into v_remains, v_fault
-        from tandem._fill({{ m.name | literal }}, {{ m.leaf.name | literal }}, p_leaf, v_content) as f;
+        from tandem._fill({{ m.name | literal }}, {{ m.leaf.name | literal }}, p_leaf, v_content, v_is_ours) as f;
     else
         v_remains := v_content;
     end if;

@@ -45,7 +45,9 @@ declare
     r_row record;
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
-    v_careful := p_rows = 1 or r_run.params ->> 'on_reject' = 'stop';
+    -- else the loop comes to the row that fails alone
+    v_careful := p_rows = 1 or r_run.params ->> 'on_reject' = 'stop'
+        or coalesce((r_run.params ->> 'one_transaction')::boolean, false);
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     -- The range is fixed at its first batch: rows inserted above it later are the triggers' work.
     if r_run.cursor ? 'to' then

@@ -13,7 +13,7 @@ begin
         'with gone as (
             delete from %1$I.kept as k
             where k.leaf_id = $1 and k.leaf is not null
-                and (k.flat_key is null or k.reason = ''refused'')
+                and (k.reason = ''refused'' or k.reason = ''rollback'' and k.flat_key is null)
             returning k.*
         )
 

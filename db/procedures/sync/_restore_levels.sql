@@ -9,7 +9,7 @@ as $_restore_levels$
 declare
     v_schema text := 'tandem_' || p_mapping;
     v_path text := tandem._path_of(p_mapping);
-    v_stop boolean;
+    v_alone boolean;
     v_parents uuid[];
     v_above uuid[];
     r_level record;
@@ -19,7 +19,11 @@ declare
 begin
     restored := 0;
     refused := 0;
-    select r.params ->> 'on_reject' = 'stop' into v_stop from tandem.run as r
+    select
+        r.params ->> 'on_reject' = 'stop'
+        or coalesce((r.params ->> 'one_transaction')::boolean, false)
+    into v_alone
+    from tandem.run as r
     where r.run_id = p_run;
     for r_level in select * from tandem._levels(p_mapping) as l where not l.is_leaf
     loop
@@ -50,7 +54,7 @@ begin
                 r_level.above_relation, r_level.above_id
             ) end
         ) using r_level.name, v_above, p_rows, r_level.relation::regclass, v_path,
-            p_rows = 1 or v_stop
+            p_rows = 1 or v_alone
         loop
             restored := restored + 1;
             v_parents := v_parents || r_kept.id;

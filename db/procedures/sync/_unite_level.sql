@@ -37,7 +37,7 @@ begin
         return;
     end if;
     select f.remains, f.fault into remains, fault
-    from tandem._fill(p_mapping, r_level.name, united, p_content) as f;
+    from tandem._fill(p_mapping, r_level.name, united, p_content, false) as f;
     if r_child.is_leaf then
         execute pg_catalog.format(
             'update %I.kept as k set parent = $2 where k.flat_key is null and k.parent = $1',

@@ -31,8 +31,11 @@ begin
     if v_status <> 'active' then
         perform tandem._resolve({{ m.name | literal }}, v_key, 'deleted');
     end if;
-    -- a note of a rollback that did not go on
-    delete from {{ S | ident }}.kept as kept where kept.leaf_id = {{ m.leaf.id | column('old') }} and kept.leaf is null;
+    -- a note of a rollback that did not go on, or what could not come back of this leaf
+    delete from {{ S | ident }}.kept as kept where kept.leaf_id = {{ m.leaf.id | column('old') }} and (kept.leaf is null or kept.reason = 'refused');
+    if found then
+        perform tandem._resolve({{ m.name | literal }}, {{ m.leaf.id | column('old') }}::text, 'deleted', 'hierarchy');
+    end if;
     delete from {{ S | ident }}.due as due where due.leaf_id = {{ m.leaf.id | column('old') }};
     {{ leave('h2f') }}
 end
