@@ -1880,7 +1880,10 @@ begin
         -- on the way forward and not linked yet: whoever takes over the key does not take over the leaf
         perform tandem_products._keep(kept.leaf_id, kept.flat_key, 'deleted')
         from tandem_products.kept as kept
-        where kept.flat_key = old.productid::text and kept.reason <> 'deleted';
+        where kept.flat_key = old.productid::text and kept.reason <> 'deleted' and not exists (
+            select from public.tblproduct as flat
+            where flat.configid = kept.leaf_id
+        );
     end if;
     v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._f2h_class(pg_catalog.clock_timestamp() - v_started));

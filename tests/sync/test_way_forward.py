@@ -668,3 +668,17 @@ def test_a_new_row_does_not_get_what_was_refused_to_a_leaf_that_was_deleted(db: 
     owner.execute("update tblconfig set barcode = null")
     db.old_app().execute(ROW, (1,))
     assert (config(owner, 1) != leaf, one(owner, BARCODES)) == (True, [None, None])
+
+
+def test_a_rejected_row_that_goes_takes_no_leaf_of_another_along(db: Database) -> None:
+    """A rollback that ended in its notes left (2, leaf); the row went on to key 20, linked. A
+    rejected row at key 2, which has no leaf, is deleted: the note is not about it."""
+    owner = synced(db, 2)
+    leaf = noted(owner, 2, "mine")
+    rolled_back_to(owner, "off", "keep", drop=False)
+    old = db.old_app()
+    old.execute("update tblproduct set productid = 20 where productid = 2")
+    old.execute("insert into tblproduct (productid, productname) values (2, '')")
+    old.execute("delete from tblproduct where productid = 2")
+    assert (config(owner, 20), notes(owner, 20)) == (leaf, "mine")
+    assert drift(owner) == []

@@ -23,5 +23,5 @@ $_bring_back$;
 
 comment on function tandem._bring_back(regclass, jsonb, text, boolean) is
 'Inserts a kept row, unpacked; returns why it cannot be, or NULL. p_careful: also where a '
-'constraint or a type refuses it, such as a foreign key whose row was deleted meanwhile; else that '
-'is raised.';
+'constraint, a type or an own trigger refuses it, such as a foreign key whose row was deleted '
+'meanwhile; else that is raised.';

@@ -16,5 +16,5 @@ end
 $_try$;
 
 comment on function tandem._try(text, text) is
-'Executes a statement; returns why a constraint or a type refused it, or NULL. p_path: the search '
-'path meanwhile, the mapping''s.';
+'Executes a statement; returns why a constraint, a type or an own trigger refused it, or NULL. '
+'p_path: the search path meanwhile, the mapping''s.';

@@ -20,7 +20,10 @@ begin
         -- on the way forward and not linked yet: whoever takes over the key does not take over the leaf
         perform {{ S | ident }}._keep(kept.leaf_id, kept.flat_key, 'deleted')
         from {{ S | ident }}.kept as kept
-        where kept.flat_key = {{ m.flat.key | column('old') }}::text and kept.reason <> 'deleted';
+        where kept.flat_key = {{ m.flat.key | column('old') }}::text and kept.reason <> 'deleted' and not exists (
+            select from {{ m.flat.table | relation(m.schema) }} as flat
+            where {{ m.leaf.sync | column('flat') }} = kept.leaf_id
+        );
     end if;
     {{ leave('f2h') }}
 end
