@@ -208,7 +208,9 @@ comment on function tandem_products._fault(text, text, text, text, text, jsonb, 
 
 -- procedures/sync/_give_back.sql
 -- The leaf first, with the mapped values that it has now. Where it cannot come back whole, or a program
--- has made it again meanwhile, the row that there is gets what it lacks. What remains is kept.
+-- has made it again meanwhile, the row that there is gets what it lacks. What remains is kept. Where
+-- the leaf was taken out a run leaves alone what remained before: other rows are still to come, and it is not to
+-- take a unique value of theirs.
 create or replace function tandem_products._give_back(
     p_kept tandem_products.kept, p_leaf uuid, p_parent uuid, p_mapped jsonb, p_run bigint, p_careful boolean
 )
@@ -220,7 +222,7 @@ as $_give_back$
 declare
     v_table constant regclass := 'public.tblconfig';
     v_path text := pg_catalog.current_setting('search_path');
-    v_content jsonb := tandem._unpack_row(p_kept.leaf);
+    v_content jsonb;
     v_now jsonb := p_mapped || pg_catalog.jsonb_build_object('configid', p_leaf, 'catalogid', p_parent);
     -- a run tries the row alone where it fails; a client's statement is not to fail for what is kept
     v_careful boolean := p_careful or p_run is null and (tandem._has_own_triggers('products') or exists (
@@ -235,6 +237,12 @@ declare
     v_dated jsonb := '{}';
     r_dated record;
 begin
+    if p_kept.remains is not null and (p_run is null or p_kept.leaf is null) then
+        p_kept.leaf := tandem._merge_rows(coalesce(p_kept.leaf, '{}'), p_kept.remains -> 'leaf');
+        p_kept.satellites := tandem._join_dated(p_kept.satellites, p_kept.remains -> 'satellites');
+        p_kept.remains := null;
+    end if;
+    v_content := tandem._unpack_row(p_kept.leaf);
     if not exists (select from public.tblconfig as config where config.configid = p_leaf) then
         v_fault := tandem._bring_back(v_table, v_content || v_now, v_path, v_careful);
         if v_fault is null then
@@ -270,12 +278,18 @@ begin
     from public.tblconfigprice as s
     where s.configid = p_leaf and s.effectivefrom > pg_catalog.clock_timestamp()
     on conflict do nothing;
-    if v_remains is null and v_dated = '{}' then
+    if v_remains is null and v_dated = '{}' and p_kept.remains is null then
         perform tandem._resolve('products', p_leaf::text, 'came back', 'hierarchy');
         return true;
     end if;
-    insert into tandem_products.kept (flat_key, leaf_id, leaf, parent, satellites, reason)
-    values (p_kept.flat_key, p_leaf, coalesce(v_remains, '{}'), p_kept.parent, v_dated, 'refused');
+    insert into tandem_products.kept (flat_key, leaf_id, parent, reason, remains)
+    values (p_kept.flat_key, p_leaf, p_kept.parent, 'refused', pg_catalog.jsonb_build_object(
+        'leaf', coalesce(v_remains, '{}') || coalesce(p_kept.remains -> 'leaf', '{}'),
+        'satellites', tandem._join_dated(v_dated, p_kept.remains -> 'satellites')
+    ));
+    if v_remains is null and v_dated = '{}' then
+        return true;  -- that it could not come back before is a rejected row already
+    end if;
     perform tandem._refuse_kept('products', p_run, 'kept', p_leaf, v_remains, pg_catalog.array_to_string(v_faults, '; '));
     return false;
 end
@@ -338,9 +352,10 @@ begin
     )
     on conflict (leaf_id) do update
     set flat_key = excluded.flat_key, parent = excluded.parent, reason = excluded.reason, kept_at = excluded.kept_at,
-        -- what waited here while a program made the leaf again, or could not come back, stays
+        -- what waited here while a program made the leaf again stays; what could not come back stays apart
         leaf = tandem._merge_rows(excluded.leaf, case when kept.reason <> 'deleted' then kept.leaf end),
-        satellites = case when kept.reason = 'deleted' then excluded.satellites else pg_catalog.jsonb_build_object('price', (excluded.satellites -> 'price') || coalesce(kept.satellites -> 'price', '[]')) end;
+        satellites = tandem._join_dated(excluded.satellites, case when kept.reason <> 'deleted' then kept.satellites end),
+        remains = case when kept.reason <> 'deleted' or kept.leaf is null then kept.remains end;
     delete from tandem_products.due as due where due.leaf_id = p_leaf;
     return true;
 end
@@ -574,7 +589,7 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
         -- Linked already: the note has done its work; a difference is found below.
         delete from tandem_products.kept as kept
         using public.tblproduct as flat
-        where flat.productid >= v_from and flat.productid <= v_last and kept.leaf is null
+        where flat.productid >= v_from and flat.productid <= v_last and kept.leaf is null and kept.remains is null
             and flat.configid = kept.leaf_id;
         -- What was kept at a DELETE or a rollback is brought back row by row. And a trigger that makes children
         -- must have made them before ours are: all rows one by one.
@@ -1196,7 +1211,7 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
             or flat.catalogid is distinct from r_place.catalog_id
         );
     v_written := found;
-    if r_kept.leaf is not null then
+    if r_kept.leaf is not null or r_kept.remains is not null then
         -- what the flat table cannot hold comes back
         v_written := true;
         perform tandem_products._give_back(r_kept, v_leaf, r_place.catalog_id, pg_catalog.jsonb_build_object('name', (r_flat.configname)::text, 'sku', (r_flat.sku)::text, 'attributes', (r_flat.configdata)::text, 'status', (r_flat.status)::text), p_run, p_careful);
@@ -1347,10 +1362,11 @@ comment on function tandem_products._push_price(uuid) is
 'Makes the flat row''s value the one in force of its leaf; true where that took a write.';
 
 -- procedures/sync/_rename_unmigrated.sql
--- While a migration runs, flat rows that are not migrated yet know their parents by name alone. A
--- rename or move at level p_level (0 is the top) reaches those that named the row as it was
--- (p_old: its key and parent), or their batch would make a parent of the old name. They are linked
--- to the row as well: of two parents that swap names in one statement each keeps its own rows.
+-- While a migration runs, flat rows that are not migrated yet know their parents by name alone, and so
+-- do those that an old program has moved while nothing was synced. A rename or move at level p_level
+-- (0 is the top) reaches those that named the row as it was (p_old: its key and parent), or their
+-- batch would make a parent of the old name. They are linked to the row as well: of two parents that
+-- swap names in one statement each keeps its own rows.
 create or replace function tandem_products._rename_unmigrated(p_level integer, p_id uuid, p_old jsonb)
 returns void
 language plpgsql
@@ -1369,11 +1385,6 @@ declare
     r_catalog public.tblcatalog;
     r_old_catalog public.tblcatalog;
 begin
-    if not exists (
-        select from tandem.mapping as t where t.name = 'products' and t.phase <> 'migrated'
-    ) then
-        return;
-    end if;
     -- The levels above are locked top down, and read again under the locks: a rename of theirs that is
     -- not committed yet would change the names to look for.
     for v_try in 1 .. 100 loop
@@ -1444,42 +1455,51 @@ begin
         catalogid = case when p_level >= 2
             then r_catalog.catalogid else flat.catalogid end,
         updatedat = pg_catalog.clock_timestamp()
-    where flat.configid is null and flat.syncstatus = 'active'
+    where flat.syncstatus = 'active'
         and (p_level < 0 or (
             (flat.productname) is not distinct from r_old_base.name and
-            not exists (
-                select from public.tblbaseproduct as other
-                where other.baseproductid = flat.baseproductid
-                    and other.baseproductid <> r_old_base.baseproductid
-                    and (flat.productname) is not distinct from other.name
-            )
+            (p_level > 0 or not exists (
+                select
+                from public.tblbaseproduct as base
+                where base.baseproductid = flat.baseproductid
+                    and base.baseproductid <> r_old_base.baseproductid
+                    and (flat.productname) is not distinct from base.name
+            ))
         ))
         and (p_level < 1 or (
             ((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from r_old_version.version or flat.version is not distinct from r_old_version.version) and
             (not tandem.is_blank(flat.version) or r_old_version.version = '1') and
-            not exists (
-                select from public.tblproductversion as other
-                where other.versionid = flat.versionid
-                    and other.versionid <> r_old_version.versionid
-                    and ((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from other.version or flat.version is not distinct from other.version)
-            )
+            (p_level > 1 or not exists (
+                select
+                from public.tblproductversion as version
+                join public.tblbaseproduct as base on base.baseproductid = version.baseproductid
+                where version.versionid = flat.versionid
+                    and version.versionid <> r_old_version.versionid
+                    and (flat.productname) is not distinct from base.name
+                    and ((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)
+            ))
         ))
         and (p_level < 2 or (
             ((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from r_old_catalog.name or flat.catalogname is not distinct from r_old_catalog.name) and
             (not tandem.is_blank(flat.catalogname) or r_old_catalog.name = 'default') and
-            not exists (
-                select from public.tblcatalog as other
-                where other.catalogid = flat.catalogid
-                    and other.catalogid <> r_old_catalog.catalogid
-                    and ((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from other.name or flat.catalogname is not distinct from other.name)
-            )
+            (p_level > 2 or not exists (
+                select
+                from public.tblcatalog as catalog
+                join public.tblproductversion as version on version.versionid = catalog.versionid
+                join public.tblbaseproduct as base on base.baseproductid = version.baseproductid
+                where catalog.catalogid = flat.catalogid
+                    and catalog.catalogid <> r_old_catalog.catalogid
+                    and (flat.productname) is not distinct from base.name
+                    and ((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)
+                    and ((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)
+            ))
         ))
     ;
 end
 $_rename_unmigrated$;
 
 comment on function tandem_products._rename_unmigrated(integer, uuid, jsonb) is
-'Gives unmigrated flat rows the new key values of a renamed or moved row of an upper level.';
+'Gives flat rows that are found by name alone the new key values of a renamed or moved row of an upper level.';
 
 -- procedures/sync/_settle.sql
 -- After a leaf got its flat row and the two differ: first what the dated rows say, then, where a
@@ -2223,7 +2243,7 @@ begin
         perform tandem._resolve('products', v_key, 'deleted');
     end if;
     -- a note of a rollback that did not go on, or what could not come back of this leaf
-    delete from tandem_products.kept as kept where kept.leaf_id = old.configid and (kept.leaf is null or kept.reason = 'refused');
+    delete from tandem_products.kept as kept where kept.leaf_id = old.configid and kept.leaf is null;
     if found then
         perform tandem._resolve('products', old.configid::text, 'deleted', 'hierarchy');
     end if;
@@ -2368,7 +2388,8 @@ comment on function tandem_products.log() is
 
 -- triggers/sync/parent_update.sql
 -- AFTER UPDATE on tblbaseproduct: a rename or a move reaches all flat rows below it. They are found by their own
--- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
+-- id column and never by a join: a leaf that moves away meanwhile must not be renamed. While the
+-- migration runs they are found by names, as an old program may have moved them while nothing was synced.
 create or replace function tandem_products.base_update() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $base_update$
 #variable_conflict use_variable
@@ -2400,16 +2421,19 @@ begin
         set baseproductid = new.baseproductid
         where flat.baseproductid = old.baseproductid;
     end if;
-    update public.tblproduct as flat
-    set
-        productname = case when not ((flat.productname) is not distinct from base.name)
-            then base.name else flat.productname end,
-        updatedat = pg_catalog.clock_timestamp()
-    from public.tblbaseproduct as base
-    where base.baseproductid = new.baseproductid
-        and flat.baseproductid = new.baseproductid
-        and (not ((flat.productname) is not distinct from base.name));
-    perform tandem_products._rename_unmigrated(0, new.baseproductid, pg_catalog.jsonb_build_object('name', old.name));
+    if not exists (select from tandem.mapping as t where t.name = 'products' and t.phase = 'migrated') then
+        perform tandem_products._rename_unmigrated(0, new.baseproductid, pg_catalog.jsonb_build_object('name', old.name));
+    else
+        update public.tblproduct as flat
+        set
+            productname = case when not ((flat.productname) is not distinct from base.name)
+                then base.name else flat.productname end,
+            updatedat = pg_catalog.clock_timestamp()
+        from public.tblbaseproduct as base
+        where base.baseproductid = new.baseproductid
+            and flat.baseproductid = new.baseproductid
+            and (not ((flat.productname) is not distinct from base.name));
+    end if;
     -- Rejected rows may be in order again; and what own triggers stored in these columns is the truth.
     for v_key in
         select flat.productid
@@ -2428,7 +2452,8 @@ $base_update$;
 comment on function tandem_products.base_update() is
 'Trigger function: a renamed or moved row of this level changes all flat rows below it.';
 -- AFTER UPDATE on tblproductversion: a rename or a move reaches all flat rows below it. They are found by their own
--- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
+-- id column and never by a join: a leaf that moves away meanwhile must not be renamed. While the
+-- migration runs they are found by names, as an old program may have moved them while nothing was synced.
 create or replace function tandem_products.version_update() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $version_update$
 #variable_conflict use_variable
@@ -2457,23 +2482,26 @@ begin
         set versionid = new.versionid
         where flat.versionid = old.versionid;
     end if;
-    update public.tblproduct as flat
-    set
-        version = case when not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version))
-            then version.version else flat.version end,
-        updatedat = pg_catalog.clock_timestamp()
-    from public.tblproductversion as version
-    where version.versionid = new.versionid
-        and flat.versionid = new.versionid
-        and (not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)));
-    perform tandem_products._rename_unmigrated(1, new.versionid, pg_catalog.jsonb_build_object('version', old.version, 'baseproductid', old.baseproductid));
-    if old.baseproductid is distinct from new.baseproductid then
-        -- moved: leaf by leaf, because each locks its whole chain before it reads it
-        perform tandem_products._pull(config.configid, 0, 'levels')
-        from public.tblconfig as config
-        join public.tblcatalog as catalog on catalog.catalogid = config.catalogid
-        join public.tblproductversion as version on version.versionid = catalog.versionid
-        where version.versionid = new.versionid;
+    if not exists (select from tandem.mapping as t where t.name = 'products' and t.phase = 'migrated') then
+        perform tandem_products._rename_unmigrated(1, new.versionid, pg_catalog.jsonb_build_object('version', old.version, 'baseproductid', old.baseproductid));
+    else
+        update public.tblproduct as flat
+        set
+            version = case when not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version))
+                then version.version else flat.version end,
+            updatedat = pg_catalog.clock_timestamp()
+        from public.tblproductversion as version
+        where version.versionid = new.versionid
+            and flat.versionid = new.versionid
+            and (not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)));
+        if old.baseproductid is distinct from new.baseproductid then
+            -- moved: leaf by leaf, because each locks its whole chain before it reads it
+            perform tandem_products._pull(config.configid, 0, 'levels')
+            from public.tblconfig as config
+            join public.tblcatalog as catalog on catalog.catalogid = config.catalogid
+            join public.tblproductversion as version on version.versionid = catalog.versionid
+            where version.versionid = new.versionid;
+        end if;
     end if;
     -- Rejected rows may be in order again; and what own triggers stored in these columns is the truth.
     for v_key in
@@ -2493,7 +2521,8 @@ $version_update$;
 comment on function tandem_products.version_update() is
 'Trigger function: a renamed or moved row of this level changes all flat rows below it.';
 -- AFTER UPDATE on tblcatalog: a rename or a move reaches all flat rows below it. They are found by their own
--- id column and never by a join: a leaf that moves away meanwhile must not be renamed.
+-- id column and never by a join: a leaf that moves away meanwhile must not be renamed. While the
+-- migration runs they are found by names, as an old program may have moved them while nothing was synced.
 create or replace function tandem_products.catalog_update() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $catalog_update$
 #variable_conflict use_variable
@@ -2522,22 +2551,25 @@ begin
         set catalogid = new.catalogid
         where flat.catalogid = old.catalogid;
     end if;
-    update public.tblproduct as flat
-    set
-        catalogname = case when not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name))
-            then catalog.name else flat.catalogname end,
-        updatedat = pg_catalog.clock_timestamp()
-    from public.tblcatalog as catalog
-    where catalog.catalogid = new.catalogid
-        and flat.catalogid = new.catalogid
-        and (not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)));
-    perform tandem_products._rename_unmigrated(2, new.catalogid, pg_catalog.jsonb_build_object('name', old.name, 'versionid', old.versionid));
-    if old.versionid is distinct from new.versionid then
-        -- moved: leaf by leaf, because each locks its whole chain before it reads it
-        perform tandem_products._pull(config.configid, 0, 'levels')
-        from public.tblconfig as config
-        join public.tblcatalog as catalog on catalog.catalogid = config.catalogid
-        where catalog.catalogid = new.catalogid;
+    if not exists (select from tandem.mapping as t where t.name = 'products' and t.phase = 'migrated') then
+        perform tandem_products._rename_unmigrated(2, new.catalogid, pg_catalog.jsonb_build_object('name', old.name, 'versionid', old.versionid));
+    else
+        update public.tblproduct as flat
+        set
+            catalogname = case when not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name))
+                then catalog.name else flat.catalogname end,
+            updatedat = pg_catalog.clock_timestamp()
+        from public.tblcatalog as catalog
+        where catalog.catalogid = new.catalogid
+            and flat.catalogid = new.catalogid
+            and (not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)));
+        if old.versionid is distinct from new.versionid then
+            -- moved: leaf by leaf, because each locks its whole chain before it reads it
+            perform tandem_products._pull(config.configid, 0, 'levels')
+            from public.tblconfig as config
+            join public.tblcatalog as catalog on catalog.catalogid = config.catalogid
+            where catalog.catalogid = new.catalogid;
+        end if;
     end if;
     -- Rejected rows may be in order again; and what own triggers stored in these columns is the truth.
     for v_key in

@@ -5,18 +5,22 @@ create or replace function tandem._bring_back(
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_bring_back$
+declare
+    v_row tid;
 begin
     if p_careful then
         begin
             return tandem._bring_back(p_table, p_row, p_path, false);
         exception when integrity_constraint_violation or data_exception
-            or raise_exception then
+            or raise_exception or sqlstate 'TD019' then
             return sqlerrm;
         end;
     end if;
-    if not tandem._insert_row(p_table, p_row, p_path) then
+    v_row := tandem._insert_row(p_table, p_row, p_path);
+    if v_row is null then
         return pg_catalog.format('another row of %s has a unique key of its', p_table);
     end if;
+    perform tandem._require_references(p_table, pg_catalog.format('one.ctid = %L', v_row));
     return null;
 end
 $_bring_back$;

@@ -11,13 +11,15 @@ begin
         execute pg_catalog.format(
             $ddl$
             -- What a flat DELETE, or a rollback that removes the hierarchy, would otherwise lose.
-            -- Rows as _pack_row has them. Without leaf: a note whose leaf that is.
+            -- Rows as _pack_row has them. Without leaf: a note whose leaf that is. In remains: the
+            -- leaf and satellites of what could not come back the last time.
             create table %1$I.kept (
                 flat_key text,
                 leaf_id uuid not null,
                 leaf jsonb,
                 parent uuid,
                 satellites jsonb not null default '{}',
+                remains jsonb,
                 reason text not null,
                 kept_at timestamptz not null default pg_catalog.clock_timestamp(),
                 constraint kept_pkey primary key (leaf_id),
@@ -32,6 +34,7 @@ begin
                 id uuid not null,
                 parent uuid,
                 content jsonb not null,
+                remains jsonb,
                 refused boolean not null default false,
                 constraint kept_level_pkey primary key (level, id)
             );

@@ -10,10 +10,12 @@ set search_path = pg_catalog, pg_temp
 as $_fill$
 declare
     v_fault text;
+    v_where text;
     r_level record;
     r_column record;
 begin
     select * into strict r_level from tandem._levels(p_mapping) as l where l.name = p_level;
+    v_where := pg_catalog.format('one.%I = %L', r_level.id, p_id);
     for r_column in
         select c.name, c.value
         from tandem._row_columns(
@@ -28,11 +30,11 @@ begin
             )
         order by c.ordinal
     loop
-        v_fault := tandem._try(pg_catalog.format(
+        v_fault := tandem._try(r_level.relation::regclass, pg_catalog.format(
             'update %1$s as one set %2$I = %3$s
-            where one.%4$I = %5$L and (%6$L or one.%2$I is null)',
-            r_level.relation, r_column.name, r_column.value, r_level.id, p_id, p_is_ours
-        ), tandem._path_of(p_mapping));
+            where %4$s and (%5$L or one.%2$I is null)',
+            r_level.relation, r_column.name, r_column.value, v_where, p_is_ours
+        ), v_where, tandem._path_of(p_mapping));
         if v_fault is not null then
             fault := v_fault;
             remains := coalesce(remains, '{}') || pg_catalog.jsonb_build_object(

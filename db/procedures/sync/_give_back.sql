@@ -1,5 +1,7 @@
 -- The leaf first, with the mapped values that it has now. Where it cannot come back whole, or a program
--- has made it again meanwhile, the row that there is gets what it lacks. What remains is kept.
+-- has made it again meanwhile, the row that there is gets what it lacks. What remains is kept. Where
+-- the leaf was taken out a run leaves alone what remained before: other rows are still to come, and it is not to
+-- take a unique value of theirs.
 create or replace function {{ S | ident }}._give_back(
     p_kept {{ S | ident }}.kept, p_leaf uuid, p_parent uuid, p_mapped jsonb, p_run bigint, p_careful boolean
 )
@@ -11,7 +13,7 @@ as $_give_back$
 declare
     v_table constant regclass := {{ m.leaf.table | relation(m.schema) | literal }};
     v_path text := pg_catalog.current_setting('search_path');
-    v_content jsonb := tandem._unpack_row(p_kept.leaf);
+    v_content jsonb;
     v_now jsonb := p_mapped || pg_catalog.jsonb_build_object({{ m.leaf.id | literal }}, p_leaf, {{ m.leaf.parent | literal }}, p_parent);
     -- a run tries the row alone where it fails; a client's statement is not to fail for what is kept
     v_careful boolean := p_careful or p_run is null and (tandem._has_own_triggers({{ m.name | literal }}) or exists (
@@ -26,6 +28,12 @@ declare
     v_dated jsonb := '{}';
     r_dated record;
 begin
+    if p_kept.remains is not null and (p_run is null or p_kept.leaf is null) then
+        p_kept.leaf := tandem._merge_rows(coalesce(p_kept.leaf, '{}'), p_kept.remains -> 'leaf');
+        p_kept.satellites := tandem._join_dated(p_kept.satellites, p_kept.remains -> 'satellites');
+        p_kept.remains := null;
+    end if;
+    v_content := tandem._unpack_row(p_kept.leaf);
     if not exists (select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf) then
         v_fault := tandem._bring_back(v_table, v_content || v_now, v_path, v_careful);
         if v_fault is null then
@@ -63,12 +71,18 @@ begin
     where {{ satellite.parent | column('s') }} = p_leaf and {{ satellite.effective | column('s') }} > pg_catalog.clock_timestamp()
     on conflict do nothing;
 {% endfor %}
-    if v_remains is null and v_dated = '{}' then
+    if v_remains is null and v_dated = '{}' and p_kept.remains is null then
         perform tandem._resolve({{ m.name | literal }}, p_leaf::text, 'came back', 'hierarchy');
         return true;
     end if;
-    insert into {{ S | ident }}.kept (flat_key, leaf_id, leaf, parent, satellites, reason)
-    values (p_kept.flat_key, p_leaf, coalesce(v_remains, '{}'), p_kept.parent, v_dated, 'refused');
+    insert into {{ S | ident }}.kept (flat_key, leaf_id, parent, reason, remains)
+    values (p_kept.flat_key, p_leaf, p_kept.parent, 'refused', pg_catalog.jsonb_build_object(
+        'leaf', coalesce(v_remains, '{}') || coalesce(p_kept.remains -> 'leaf', '{}'),
+        'satellites', tandem._join_dated(v_dated, p_kept.remains -> 'satellites')
+    ));
+    if v_remains is null and v_dated = '{}' then
+        return true;  -- that it could not come back before is a rejected row already
+    end if;
     perform tandem._refuse_kept({{ m.name | literal }}, p_run, 'kept', p_leaf, v_remains, pg_catalog.array_to_string(v_faults, '; '));
     return false;
 end

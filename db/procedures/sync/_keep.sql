@@ -54,10 +54,10 @@ begin
     )
     on conflict (leaf_id) do update
     set flat_key = excluded.flat_key, parent = excluded.parent, reason = excluded.reason, kept_at = excluded.kept_at,
-        -- what waited here while a program made the leaf again, or could not come back, stays
+        -- what waited here while a program made the leaf again stays; what could not come back stays apart
         leaf = tandem._merge_rows(excluded.leaf, case when kept.reason <> 'deleted' then kept.leaf end),
-        satellites = case when kept.reason = 'deleted' then excluded.satellites else pg_catalog.jsonb_build_object(
-            {%- for satellite in m.satellites %}{{ satellite.name | literal }}, (excluded.satellites -> {{ satellite.name | literal }}) || coalesce(kept.satellites -> {{ satellite.name | literal }}, '[]'){{ ', ' if not loop.last }}{% endfor %}) end;
+        satellites = tandem._join_dated(excluded.satellites, case when kept.reason <> 'deleted' then kept.satellites end),
+        remains = case when kept.reason <> 'deleted' or kept.leaf is null then kept.remains end;
     delete from {{ S | ident }}.due as due where due.leaf_id = p_leaf;
     return true;
 end

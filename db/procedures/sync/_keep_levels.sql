@@ -72,7 +72,11 @@ begin
                 select %4$L, gone.id, gone.parent, gone.content from gone
                 on conflict (level, id) do update
                 set parent = excluded.parent, refused = false,
-                    content = tandem._merge_rows(excluded.content, k.content)',
+                    content = tandem._merge_rows(
+                        excluded.content, case when not k.refused then k.content end
+                    ),
+                    remains = case when k.refused then tandem._unpack_row(k.content)
+                        else k.remains end',
                 r_level.relation, r_level.id, v_schema, r_level.name,
                 coalesce('one.' || pg_catalog.quote_ident(r_level.parent), 'null::uuid'),
                 r_child.relation, r_child.parent

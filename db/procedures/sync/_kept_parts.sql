@@ -10,7 +10,9 @@ begin
         union all
         select s.key, pg_catalog.count(*)
         from %1$I.kept as k
-        cross join lateral pg_catalog.jsonb_each(k.satellites) as s
+        cross join lateral pg_catalog.jsonb_each(
+            tandem._join_dated(k.satellites, k.remains -> ''satellites'')
+        ) as s
         where pg_catalog.jsonb_array_length(s.value) > 0
         group by s.key',
         'tandem_' || p_mapping

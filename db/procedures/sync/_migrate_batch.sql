@@ -141,7 +141,7 @@ begin
         -- Linked already: the note has done its work; a difference is found below.
         delete from {{ S | ident }}.kept as kept
         using {{ m.flat.table | relation(m.schema) }} as flat
-        where {{ in_range() | trusted }} and kept.leaf is null
+        where {{ in_range() | trusted }} and kept.leaf is null and kept.remains is null
             and {{ m.leaf.sync | column('flat') }} = kept.leaf_id;
         -- What was kept at a DELETE or a rollback is brought back row by row. And a trigger that makes children
         -- must have made them before ours are: all rows one by one.

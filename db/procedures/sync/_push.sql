@@ -72,7 +72,7 @@ begin
 {% endfor %}
         );
     v_written := found;
-    if r_kept.leaf is not null then
+    if r_kept.leaf is not null or r_kept.remains is not null then
         -- what the flat table cannot hold comes back
         v_written := true;
         perform {{ S | ident }}._give_back(r_kept, v_leaf, r_place.{{ m.bottom.name | trusted }}_id, pg_catalog.jsonb_build_object(

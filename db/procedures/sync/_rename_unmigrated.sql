@@ -1,7 +1,8 @@
--- While a migration runs, flat rows that are not migrated yet know their parents by name alone. A
--- rename or move at level p_level (0 is the top) reaches those that named the row as it was
--- (p_old: its key and parent), or their batch would make a parent of the old name. They are linked
--- to the row as well: of two parents that swap names in one statement each keeps its own rows.
+-- While a migration runs, flat rows that are not migrated yet know their parents by name alone, and so
+-- do those that an old program has moved while nothing was synced. A rename or move at level p_level
+-- (0 is the top) reaches those that named the row as it was (p_old: its key and parent), or their
+-- batch would make a parent of the old name. They are linked to the row as well: of two parents that
+-- swap names in one statement each keeps its own rows.
 create or replace function {{ S | ident }}._rename_unmigrated(p_level integer, p_id uuid, p_old jsonb)
 returns void
 language plpgsql
@@ -18,11 +19,6 @@ declare
     r_old_{{ level.name | trusted }} {{ level.table | relation(m.schema) }};
 {% endfor %}
 begin
-    if not exists (
-        select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase <> 'migrated'
-    ) then
-        return;
-    end if;
     -- The levels above are locked top down, and read again under the locks: a rename of theirs that is
     -- not committed yet would change the names to look for.
     for v_try in 1 .. 100 loop
@@ -87,7 +83,7 @@ begin
 {% if m.flat.touch %}
         {{ m.flat.touch | ident }} = pg_catalog.clock_timestamp()
 {% endif %}
-    where {{ m.leaf.sync | column('flat') }} is null and {{ m.flat.status | column('flat') }} = 'active'
+    where {{ m.flat.status | column('flat') }} = 'active'
 {% for level in m.levels %}
         and (p_level < {{ loop.index0 | literal }} or (
 {% for pair in level.key_pairs %}
@@ -96,14 +92,21 @@ begin
             (not tandem.is_blank({{ pair.flat | column('flat') }}) or {{ pair.hier | column('r_old_' ~ level.name) }} = {{ pair.default | literal }}) and
 {% endif %}
 {% endfor %}
-            not exists (
-                select from {{ level.table | relation(m.schema) }} as other
-                where {{ level.id | column('other') }} = {{ level.sync | column('flat') }}
-                    and {{ level.id | column('other') }} <> {{ level.id | column('r_old_' ~ level.name) }}
-{% for pair in level.key_pairs %}
-                    and {{ pair | same('flat', 'other') }}
+            (p_level > {{ loop.index0 | literal }} or not exists (
+                select
+                from {{ level.table | relation(m.schema) }} as {{ level.name | ident }}
+{% for above in m.levels[: loop.index0] | reverse %}
+{% set below = m.levels[loop.revindex] %}
+                join {{ above.table | relation(m.schema) }} as {{ above.name | ident }} on {{ above.id | column(above.name) }} = {{ below.parent | column(below.name) }}
 {% endfor %}
-            )
+                where {{ level.id | column(level.name) }} = {{ level.sync | column('flat') }}
+                    and {{ level.id | column(level.name) }} <> {{ level.id | column('r_old_' ~ level.name) }}
+{% for other in m.levels[: loop.index] %}
+{% for pair in other.key_pairs %}
+                    and {{ pair | same('flat', other.name) }}
+{% endfor %}
+{% endfor %}
+            ))
         ))
 {% endfor %}
     ;
@@ -111,4 +114,4 @@ end
 $_rename_unmigrated$;
 
 comment on function {{ S | ident }}._rename_unmigrated(integer, uuid, jsonb) is
-'Gives unmigrated flat rows the new key values of a renamed or moved row of an upper level.';
+'Gives flat rows that are found by name alone the new key values of a renamed or moved row of an upper level.';

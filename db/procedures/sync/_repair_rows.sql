@@ -82,7 +82,6 @@ begin
                     and not exists (
                         select from %7$I.kept as kept
                         where kept.leaf_id = flat.%6$I and kept.leaf is not null
-                            and kept.reason <> ''refused''
                     )',
                 v_flat, v_key, v_type, r_leaf.relation, r_leaf.id, r_leaf.sync, v_schema
             ) using r_row.flat_key;

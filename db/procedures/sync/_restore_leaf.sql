@@ -12,7 +12,7 @@ begin
     execute pg_catalog.format(
         'with gone as (
             delete from %1$I.kept as k
-            where k.leaf_id = $1 and k.leaf is not null
+            where k.leaf_id = $1 and coalesce(k.leaf, k.remains) is not null
                 and (k.reason = ''refused'' or k.reason = ''rollback'' and k.flat_key is null)
             returning k.*
         )

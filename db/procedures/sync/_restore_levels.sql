@@ -12,6 +12,7 @@ declare
     v_alone boolean;
     v_parents uuid[];
     v_above uuid[];
+    v_remains jsonb;
     r_level record;
     r_kept record;
     r_new record;
@@ -39,12 +40,14 @@ begin
                         limit $3
                     )
                     else k.parent = any ($2) end
-                returning k.id, k.parent, tandem._unpack_row(k.content) as content
+                returning k.id, k.parent, tandem._unpack_row(k.content) as content, k.remains
             )
 
             select
-                back.id, back.parent, back.content,
-                tandem._bring_back($4, back.content || %2$s, $5, $6) as fault
+                back.id, back.parent, back.content, back.remains,
+                case when back.content ? %4$L then
+                    tandem._bring_back($4, back.content || %2$s, $5, $6)
+                else ''its row is gone'' end as fault
             from back',
             v_schema, case when r_level.parent is null then '''{}''' else pg_catalog.format(
                 'pg_catalog.jsonb_build_object(%L, back.parent)', r_level.parent
@@ -52,26 +55,35 @@ begin
             case when r_level.parent is not null then pg_catalog.format(
                 ' and exists (select from %s as above where above.%I = o.parent)',
                 r_level.above_relation, r_level.above_id
-            ) end
+            ) end,
+            r_level.id
         ) using r_level.name, v_above, p_rows, r_level.relation::regclass, v_path,
             p_rows = 1 or v_alone
         loop
             restored := restored + 1;
             v_parents := v_parents || r_kept.id;
-            continue when r_kept.fault is null;
-            select * into r_new from tandem._unite_level(
-                p_mapping, r_level.ordinal, r_kept.id, r_kept.parent, r_kept.content
-            );
-            v_parents := v_parents || r_new.united;
-            if r_new.remains is not null then
-                refused := refused + 1;
+            v_remains := null;
+            if r_kept.fault is not null then
+                select * into r_new from tandem._unite_level(
+                    p_mapping, r_level.ordinal, r_kept.id, r_kept.parent, r_kept.content
+                );
+                v_parents := v_parents || r_new.united;
+                v_remains := r_new.remains;
+            end if;
+            -- what remained before is a rejected row already, and left alone: other rows are still
+            -- to come, and a unique value of theirs is not its
+            if coalesce(v_remains, r_kept.remains) is not null then
                 execute pg_catalog.format(
                     'insert into %I.kept_level (level, id, parent, content, refused)
                     values ($1, $2, $3, $4, true)',
                     v_schema
-                ) using r_level.name, r_kept.id, r_kept.parent, r_new.remains;
+                ) using r_level.name, r_kept.id, r_kept.parent,
+                    coalesce(v_remains, '{}') || coalesce(r_kept.remains, '{}');
+            end if;
+            if v_remains is not null then
+                refused := refused + 1;
                 perform tandem._refuse_kept(
-                    p_mapping, p_run, 'kept_level', r_kept.id, r_new.remains,
+                    p_mapping, p_run, 'kept_level', r_kept.id, v_remains,
                     coalesce(r_new.fault, r_kept.fault)
                 );
             end if;

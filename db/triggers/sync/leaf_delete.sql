@@ -32,7 +32,7 @@ begin
         perform tandem._resolve({{ m.name | literal }}, v_key, 'deleted');
     end if;
     -- a note of a rollback that did not go on, or what could not come back of this leaf
-    delete from {{ S | ident }}.kept as kept where kept.leaf_id = {{ m.leaf.id | column('old') }} and (kept.leaf is null or kept.reason = 'refused');
+    delete from {{ S | ident }}.kept as kept where kept.leaf_id = {{ m.leaf.id | column('old') }} and kept.leaf is null;
     if found then
         perform tandem._resolve({{ m.name | literal }}, {{ m.leaf.id | column('old') }}::text, 'deleted', 'hierarchy');
     end if;
