@@ -91,10 +91,10 @@ begin
     end if;
     v_now := pg_catalog.clock_timestamp();
     insert into public.tblproduct (
-        syncstatus, baseproductid, productname, versionid, version, catalogid, catalogname, configid, configname, sku, configdata, status, amount
+        syncstatus, baseproductid, productname, versionid, version, catalogid, catalogname, configid, configname, sku, configdata, status, amount, updatedat
     )
     select
-        'active', base.baseproductid, base.name, version.versionid, version.version, catalog.catalogid, catalog.name, config.configid, config.name, config.sku, config.attributes, config.status, price.amount
+        'active', base.baseproductid, base.name, version.versionid, version.version, catalog.catalogid, catalog.name, config.configid, config.name, config.sku, config.attributes, config.status, price.amount, v_now
     from public.tblconfig as config
     join public.tblcatalog as catalog
         on catalog.catalogid = config.catalogid
@@ -1463,6 +1463,7 @@ begin
                 from public.tblbaseproduct as base
                 where base.baseproductid = flat.baseproductid
                     and base.baseproductid <> r_old_base.baseproductid
+                    and tandem._my_transaction(flat.xmin)
                     and (flat.productname) is not distinct from base.name
             ))
         ))
@@ -1475,6 +1476,7 @@ begin
                 join public.tblbaseproduct as base on base.baseproductid = version.baseproductid
                 where version.versionid = flat.versionid
                     and version.versionid <> r_old_version.versionid
+                    and tandem._my_transaction(flat.xmin)
                     and (flat.productname) is not distinct from base.name
                     and ((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)
             ))
@@ -1489,6 +1491,7 @@ begin
                 join public.tblbaseproduct as base on base.baseproductid = version.baseproductid
                 where catalog.catalogid = flat.catalogid
                     and catalog.catalogid <> r_old_catalog.catalogid
+                    and tandem._my_transaction(flat.xmin)
                     and (flat.productname) is not distinct from base.name
                     and ((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version)
                     and ((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name)
@@ -2476,6 +2479,10 @@ begin
     v_own := tandem._has_own_triggers('products');
     perform tandem._in_read_committed('products', 'a row of tblproductversion can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
+    if tandem.is_blank(new.version) then
+        perform tandem._unfit('products', 'tblproductversion', 'tblproduct', new.versionid,
+            'version', 'text', 'version is missing');
+    end if;
 
     if old.versionid is distinct from new.versionid then
         update public.tblproduct as flat
@@ -2545,6 +2552,10 @@ begin
     v_own := tandem._has_own_triggers('products');
     perform tandem._in_read_committed('products', 'a row of tblcatalog can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
+    if tandem.is_blank(new.name) then
+        perform tandem._unfit('products', 'tblcatalog', 'tblproduct', new.catalogid,
+            'catalogname', 'text', 'name is missing');
+    end if;
 
     if old.catalogid is distinct from new.catalogid then
         update public.tblproduct as flat

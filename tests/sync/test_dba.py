@@ -419,3 +419,48 @@ def test_leaves_that_come_back_are_counted_as_written(db: Database) -> None:
     migrate(owner)
     query = "select written_rows from tandem.run order by run_id desc limit 1"
     assert one(owner, query) == 3
+
+
+def test_an_operator_writes_nothing_before_the_sync_is_on(db: Database) -> None:
+    """A run with dry_run skips the phase and the switches; its step function, called by hand and
+    committed, migrates for real: an old program's next write is drift that no trigger sees."""
+    owner = db.owner()
+    owner.execute(ROW, (1,))
+    owner.execute("call tandem.prepare('products')")
+    owner.execute("select tandem.grant_to('new_app', 'operator')")
+    operator = db.new_app()
+    params = Jsonb({"dry_run": True, "on_reject": "continue"})
+    found = operator.execute(
+        "select * from tandem._run_begin('migrate', 'products', %s)", (params,)
+    )
+    run, attempt = found.fetchone() or (None, None)
+    for _ in range(2):
+        call = f"select s::tandem.step_result::text from tandem.migrate_step('products', {run}, 100, null) as s"
+        if sqlstate(operator, call) is not None:
+            break
+        found = operator.execute(
+            "with s as (select s::tandem.step_result as r from tandem.migrate_step('products', %s, 100, null) as s)"
+            " select tandem._run_batch(%s, %s, s.r, 1, 1) from s",
+            (run, run, attempt),
+        )
+    assert one(owner, "select phase from tandem.mapping") == "prepared"
+    assert one(owner, "select count(*) from tblconfig") == 0
+
+
+def test_plan_with_a_sample(db: Database) -> None:
+    """README, step 4: the sample's run is of kind 'sample', and _inside has come to accept 'migrate' only.
+    plan(mapping, rows) always ends with 22023."""
+    owner = db.owner()
+    owner.execute(ROW, (1,))
+    owner.execute("call tandem.prepare('products')")
+    assert sqlstate(owner, "select * from tandem.plan('products', 10)") is None
+
+
+def test_a_trigger_that_prepare_makes_again_is_switched_on(db: Database) -> None:
+    """TD003's cure: CALL prepare makes again what is missing. In phase migrated the trigger is made
+    disabled, next_step says nothing, and the next write of a new program drifts."""
+    owner = synced(db, 1)
+    owner.execute("drop trigger tandem_21_update on tblconfig")
+    owner.execute("call tandem.prepare('products')")
+    db.new_app().execute("update tblconfig set status = 'sold'")
+    assert drift(owner) == []

@@ -54,3 +54,40 @@ def test_rows_go_both_ways_under_hostile_names(order_shop: Shop) -> None:
         where "select" <> 'B-1'"""
     ) == [('O\'Neill "x"', "it's none", "new", "unmapped")]
     shop.assert_in_step()
+
+
+@pytest.mark.parametrize(
+    "part, name",
+    [
+        (part, name)
+        for part in ("base", "config", "price")
+        for name in ("d", "due", "r_flat")
+        if (part, name) != ("base", "due")
+    ],
+)
+def test_a_part_that_is_called_like_an_alias_of_ours(
+    server: TestServer, part: str, name: str
+) -> None:
+    """Names of parts become aliases and variables; d, due and r_flat are ours too and not refused.
+    d, due: drift, validate and so each migrate end with 42712, 42703; r_flat: old programs get 55000."""
+    source = products().source
+    assert f'name = "{part}"\ntable' in source
+    try:
+        mapping = parse_mapping(
+            source.replace(f'name = "{part}"\ntable', f'name = "{name}"\ntable')
+        )
+    except MappingError:
+        return
+    with server.clone(None) as database:
+        shop = Shop(database, mapping)
+        shop.owner.execute(flat_table(mapping).encode())
+        deploy(shop.owner, [mapping])
+        shop.owner.execute(ROW, (1,))
+        shop.migrate()
+        shop.new.execute("update tblconfig set status = 's'")
+        shop.new.execute(
+            "insert into tblconfigprice (configid, amount) select configid, 5 from tblconfig"
+        )
+        shop.old.execute("update tblproduct set productname = 'y', amount = 7")
+        shop.old.execute("insert into tblproduct (productid, productname) values (2, 'z')")
+        shop.assert_in_step()

@@ -473,3 +473,39 @@ def second_shop(server: TestServer, templates: Templates) -> Iterator[Shop]:
     mapping = products()
     with server.clone(templates.of(mapping)) as database:
         yield Shop(database, mapping)
+
+
+def test_a_version_that_is_renamed_to_blank_while_rows_wait(db: Database) -> None:
+    """A default stands for a missing version, so '' is accepted in the hierarchy; waiting rows get '', and
+    their batch reads that as '1': the product's rows are torn into two versions, drift stays 0."""
+    owner = db.owner()
+    for key in range(1, 40):
+        owner.execute(ROW.replace("'1'", "'v1'"), (key,))
+    owner.execute("call tandem.prepare('products')")
+    db.grant_new_app()
+    until_rows(owner)
+    migrate(owner, p_max_batches=1, p_batch_rows=20)
+    assert one(owner, "select count(*) from tblproduct where configid is null") > 0
+    state = sqlstate(db.new_app(), "update tblproductversion set version = ''")
+    migrate(owner)
+    assert state is not None or one(owner, "select count(distinct versionid) from tblproduct") == 1
+
+
+def test_names_move_on_in_one_statement_while_a_moved_row_waits(db: Database) -> None:
+    """Row 1 went from Lamp to Chair while the flat table was alone; its link still says Lamp. Chair becomes
+    Table and Lamp becomes Chair: row 1 is taken for Lamp's, is not renamed, and is Lamp's product now."""
+    owner = synced(db, 2)
+    owner.execute("update tblproduct set productname = 'Chair' where productid = 2")
+    owner.execute("update tblbaseproduct set description = name")
+    owner.execute("call tandem.rollback('products', 'keep')")
+    db.old_app().execute("update tblproduct set productname = 'Chair' where productid = 1")
+    # the order in which one statement meets the rows: Chair first, so that the unique key holds
+    owner.execute("update tblbaseproduct set description = name where name = 'Lamp'")
+    owner.execute("update tblbaseproduct set description = name where name = 'Lamp'")
+    until_rows(owner)
+    db.new_app().execute(
+        "update tblbaseproduct set name = case name when 'Chair' then 'Table' else 'Chair' end"
+    )
+    migrate(owner)
+    assert drift(owner) == []
+    assert one(owner, "select array_agg(productname) from tblproduct") == ["Table", "Table"]

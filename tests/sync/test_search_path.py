@@ -100,3 +100,55 @@ def test_a_schema_where_everyone_may_create_is_no_path(audited: Database) -> Non
     owner = audited.owner()
     deploy(owner, [replace(products(), search_path=("public",))])
     assert blockers(owner) == ["everyone may create objects in a schema of the search path"]
+
+
+def test_a_temporary_table_is_not_found_by_a_default_of_the_flat_table(db: Database) -> None:
+    """A column default calls a function without a search_path. The sync's INSERT runs it as the owner with
+    pg_catalog, pg_temp: a new program's temp table codes is found, and its trigger runs as the owner."""
+    owner = db.owner()
+    owner.execute(
+        "create table secret (s text);"
+        "create table codes (id int generated always as identity, note text);"
+        "create function next_code() returns int language plpgsql as $$ declare v int; begin"
+        " insert into codes (note) values ('n') returning id into v; return v; end $$;"
+        "alter table tblproduct add code int default next_code()"
+    )
+    owner.execute("grant insert, select on codes to old_app")
+    for key in (1, 2):
+        owner.execute(ROW, (key,))
+    owner.execute("select setval('tblproduct_productid_seq', 100)")
+    if sqlstate(owner, "call tandem.prepare('products')") == "TD004":
+        return  # refused beforehand, as a trigger function without a search_path is
+    db.grant_new_app()
+    migrate(owner)
+    new = db.new_app()
+    new.execute(
+        "create temp table codes (id int, note text);"
+        "create function pg_temp.evil() returns trigger language plpgsql as $$ begin"
+        " grant select on public.secret to new_app; new.id := 7; return new; end $$;"
+        "create trigger t before insert on codes for each row execute function pg_temp.evil();"
+        "grant all on codes to public"
+    )
+    sqlstate(new, "insert into tblconfig (catalogid, name) select catalogid, 'n' from tblcatalog")
+    assert sqlstate(new, "select * from secret") == "42501"
+
+
+def test_a_check_whose_function_names_no_schema(db: Database) -> None:
+    """A CHECK's function calls clean() unqualified: nothing warns (for a trigger function it is a blocker).
+    Once the sync is on each INSERT of an old program, and each batch, ends with 42883."""
+    owner = db.owner()
+    owner.execute(
+        "create function clean(t text) returns text language sql immutable as $$ select trim(t) $$;"
+        "create function valid_sku(t text) returns boolean language plpgsql immutable as"
+        " $$ begin return clean(t) <> ''; end $$;"
+        "alter table tblproduct add constraint sku_is_valid check (valid_sku(sku))"
+    )
+    owner.execute(ROW, (1,))
+    owner.execute("select setval('tblproduct_productid_seq', 100)")
+    if sqlstate(owner, "call tandem.prepare('products')") == "TD004":
+        return
+    states = [
+        sqlstate(owner, "call tandem.migrate('products')"),
+        sqlstate(db.old_app(), "insert into tblproduct (productname, sku) values ('x', 'y')"),
+    ]
+    assert states == [None, None]

@@ -806,3 +806,78 @@ def test_rows_that_point_at_each_other_come_back(db: Database) -> None:
     migrate(owner)
     assert one(owner, "select mainprice from tblconfig") == price
     assert one(owner, "select count(*) from tandem.rejected_row") == 0
+
+
+def test_a_way_forward_after_a_refused_value_of_a_level(db: Database) -> None:
+    """Version 1's code x could not come back ({code: x} waits in kept_level, refused). The next way forward
+    takes it along with its parent: no key column in it, so the look-up ends in 'or  order by': 42601."""
+    owner = synced(db, 1)
+    owner.execute("alter table tblproductversion add code text unique")
+    owner.execute("update tblproductversion set code = 'x'")
+    owner.execute("call tandem.rollback('products', 'remove')")
+    owner.execute(
+        "with b as (insert into tblbaseproduct (name) values ('Lamp') returning *)"
+        " insert into tblproductversion (baseproductid, version, code)"
+        " select baseproductid, v, c from b, (values ('1', null), ('2', 'x')) as t (v, c)"
+    )
+    migrate(owner)
+    assert one(owner, "select phase from tandem.status") == "migrated"
+    owner.execute("call tandem.rollback('products', 'remove')")
+    states = [sqlstate(owner, "call tandem.migrate('products')") for _ in range(2)]
+    assert (states, one(owner, "select phase from tandem.status")) == ([None, None], "migrated")
+
+
+@pytest.mark.parametrize("same_id", [True, False])
+def test_retry_rejected_brings_a_refused_value_of_a_level_back(db: Database, same_id: bool) -> None:
+    """What the hint of TD019 says: remove what is in the way, call retry_rejected. It ends with 42601, and
+    so tries no other rejected row of the mapping either."""
+    owner = synced(db, 1)
+    owner.execute("alter table tblbaseproduct add code text unique")
+    owner.execute("update tblbaseproduct set code = 'x'")
+    lamp = one(owner, "select baseproductid from tblbaseproduct")
+    owner.execute("call tandem.rollback('products', 'remove')")
+    new = "insert into tblbaseproduct (baseproductid, name) values (coalesce(%s, gen_random_uuid()), 'Lamp')"
+    owner.execute(new, (lamp if same_id else None,))
+    owner.execute("insert into tblbaseproduct (name, code) values ('Chair', 'x')")
+    migrate(owner)
+    owner.execute("update tblbaseproduct set code = null where name = 'Chair'")
+    owner.execute("call tandem.retry_rejected('products')")
+    assert one(owner, "select code from tblbaseproduct where name = 'Lamp'") == "x"
+
+
+AUDIT = """
+create function audit() returns trigger language plpgsql set search_path = public as $$
+begin update {0} set audited = true where {1} = new.{1}; return null; end $$;
+alter table {0} add audited boolean;
+create trigger audit after insert on {0} for each row execute function audit();
+"""
+
+
+DEFERRED = SUPPLIER.replace("set null", "set null deferrable initially deferred")
+
+
+def test_a_deferred_foreign_key_and_an_own_after_trigger_leave_the_way_forward_open(
+    db: Database,
+) -> None:
+    """_require_references looks for the row by the ctid of the INSERT; an own AFTER INSERT trigger that
+    updates the row has moved it, so nothing is found unmet, and each way forward ends with 23503."""
+    owner = synced(db, 1)
+    owner.execute(DEFERRED.replace("{}", "tblcatalog").encode())
+    owner.execute(AUDIT.format("tblcatalog", "catalogid").encode())
+    owner.execute("call tandem.rollback('products', 'remove')")
+    owner.execute("delete from supplier")
+    states = [sqlstate(owner, "call tandem.migrate('products')") for _ in range(2)]
+    assert (states, one(owner, "select phase from tandem.status")) == ([None, None], "migrated")
+
+
+def test_no_insert_fails_for_a_deferred_foreign_key_beside_an_own_after_trigger(
+    db: Database,
+) -> None:
+    """The same live: an old program cannot insert a key again that it has deleted."""
+    owner = synced(db, 1)
+    owner.execute(DEFERRED.replace("{}", "tblconfig").encode())
+    owner.execute(AUDIT.format("tblconfig", "configid").encode())
+    old = db.old_app()
+    old.execute("delete from tblproduct")
+    owner.execute("delete from supplier")
+    old.execute(ROW, (1,))

@@ -151,12 +151,12 @@ def _tables(mapping: Mapping) -> dict[str, object]:
 
 
 def _made(mapping: Mapping) -> dict[str, object]:
-    """What prepare makes where it is absent: tables, indexes, triggers and the view."""
+    """What prepare makes where it is absent: tables, indexes, triggers and the views."""
     return {
         "tables": _made_tables(mapping),
         "indexes": _made_indexes(mapping),
         "triggers": _made_triggers(mapping),
-        "view": _made_view(mapping),
+        "views": _made_views(mapping),
     }
 
 
@@ -251,18 +251,28 @@ def _trigger(
     }
 
 
-def _made_view(mapping: Mapping) -> dict[str, object]:
-    view = relation("hierarchy", mapping.tandem)
-    what = (
-        "A row per leaf: all levels, the dated row in force, the flat key. Shows what the reader "
-        "may see of the tables themselves."
-    )
-    create = _macro(mapping, "schema/mapping/hierarchy.jinja", "create_view")
-    return {
-        "relation": view,
-        "statement": f"{create}; revoke all on {view} from public;"
-        f" comment on view {view} is {literal(what)}",
-    }
+VIEWS = {
+    "hierarchy": "A row per leaf: all levels, the dated row in force, the flat key. Shows what the "
+    "reader may see of the tables themselves.",
+    "flat": "The columns of the flat table that the mapping names. While this view is there, "
+    "PostgreSQL lets nobody drop them or change their type.",
+}
+
+
+def _made_views(mapping: Mapping) -> list[dict[str, object]]:
+    made: list[dict[str, object]] = []
+    for name, what in VIEWS.items():
+        view = relation(name, mapping.tandem)
+        create = _macro(mapping, "schema/mapping/hierarchy.jinja", f"create_{name}_view")
+        made.append(
+            {
+                "relation": view,
+                "name": name,
+                "statement": f"{create}; revoke all on {view} from public;"
+                f" comment on view {view} is {literal(what)}",
+            }
+        )
+    return made
 
 
 def _macro(mapping: Mapping, path: str, name: str, *arguments: object) -> str:

@@ -14,7 +14,7 @@ from pgtandem.sqltext import STRING_TYPES, check_identifier, split_type
 MISSING_POLICIES = ("reject", "default")
 REJECT_POLICIES = ("keep", "raise")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,29}\Z")
-_TAKEN = frozenset({"flat", "new", "old", "kept", "excluded", "tandem", "one", "all"})
+_TAKEN = frozenset("flat new old kept due excluded tandem one all d r_flat".split())
 OPERATIONS = ("add_parent", "add_leaf", "update_leaf", "update_leaf_status", "add_satellite")
 
 

@@ -106,20 +106,21 @@ def same(pair: Pair, flat: str, hier: str) -> str:
         compared = right
     test = f"({forward}) is not distinct from {compared}"
     left = column(pair.flat, flat)
-    if flat == "flat" and flat_base in STRING_TYPES and hier_base not in STRING_TYPES:
-        # a rejected row may hold what cannot be cast
-        return (
-            f"case when tandem.is_castable({left}, {literal(pair.hier_type)})"
-            f" then {test} else false end"
-        )
-    if pair.missing == "default":
-        return f"({test} or {left} is not distinct from {right})"
-    if pair.flat_type == pair.hier_type or flat_base in STRING_TYPES:
+    if flat_base in STRING_TYPES and hier_base not in STRING_TYPES:
+        both = test
+    elif pair.missing == "default":
+        both = f"({test} or {left} is not distinct from {right})"
+    elif pair.flat_type == pair.hier_type or flat_base in STRING_TYPES:
         return test
-    back = f"{right}::{pair.flat_type}"
-    if flat_base in WITHOUT_EQUALITY:
-        left, back = f"{left}::text", f"{back}::text"
-    return f"({test} or {left} is not distinct from {back})"
+    else:
+        back = f"{right}::{pair.flat_type}"
+        text = "::text" if flat_base in WITHOUT_EQUALITY else ""
+        both = f"({test} or {left}{text} is not distinct from {back}{text})"
+    if flat == "flat" and flat_base != hier_base and hier_base not in STRING_TYPES:
+        # a rejected row may hold what cannot be cast
+        castable = f"tandem.is_castable({left}::text, {literal(pair.hier_type)})"
+        return f"case when {castable} then {both} else false end"
+    return both
 
 
 def differs(pair: Pair, flat: str, hier: str) -> str:
@@ -224,7 +225,7 @@ def wide_key_tests(mapping: Mapping, value: str) -> list[tuple[str, str]]:
 def unfit_tests(pair: Pair, value: str) -> list[tuple[str, str]]:
     """What can be tested of a hierarchy's value before it is written to the flat table."""
     # a blank value that the flat side would reject may not come in from the other side
-    missing = "reject" if pair.missing == "reject" else None
+    missing = "reject" if pair.missing == "reject" or pair.is_key else None
     return fault_tests(Pair(pair.hier, pair.flat, pair.hier_type, pair.flat_type, missing), value)
 
 

@@ -117,7 +117,7 @@ _SYNONYMS = {
 STRING_TYPES = frozenset({"text", "varchar", "char", "citext"})
 # No `=` operator, or one that does not mean "the same value".
 WITHOUT_EQUALITY = frozenset(
-    {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle"}
+    {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle", "interval"}
 )
 
 

@@ -5,8 +5,6 @@ create or replace function tandem._bring_back(
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_bring_back$
-declare
-    v_row tid;
 begin
     if p_careful then
         begin
@@ -16,11 +14,17 @@ begin
             return sqlerrm;
         end;
     end if;
-    v_row := tandem._insert_row(p_table, p_row, p_path);
-    if v_row is null then
+    if not tandem._insert_row(p_table, p_row, p_path) then
         return pg_catalog.format('another row of %s has a unique key of its', p_table);
     end if;
-    perform tandem._require_references(p_table, pg_catalog.format('one.ctid = %L', v_row));
+    -- by its key: a trigger of your own may have written it again
+    perform tandem._require_references(p_table, pg_catalog.string_agg(
+        pg_catalog.format('one.%I = %s', c.name, c.value), ' and '
+    ))
+    from tandem._row_columns(p_table, p_row) as c
+    join pg_catalog.pg_index as i on i.indrelid = p_table and i.indisprimary
+        and c.ordinal = any (i.indkey)
+    having pg_catalog.count(*) > 0;
     return null;
 end
 $_bring_back$;

@@ -9,13 +9,14 @@ declare
     v_phase text := r_mapping.phase;
     v_name text := pg_catalog.quote_literal(p_mapping);
     v_index text;
+    v_off text;
     v_overdue bigint;
     v_rejected bigint;
     r_run record;
 begin
     if v_phase = 'deployed' then
         return pg_catalog.format(
-            'SELECT * FROM tandem.plan(%s);  then CALL tandem.prepare(%s);', v_name, v_name
+            'SELECT * FROM tandem.plan(%s);  -- then CALL tandem.prepare(%s)', v_name, v_name
         );
     end if;
     select i.statement into v_index from tandem._index_statements(p_mapping) as i
@@ -38,35 +39,44 @@ begin
                 || tandem._hold_reason() else '' end
         );
     end if;
-    if exists (
-        select from tandem.run as r
-        where r.mapping = p_mapping and r.finished_at is null and r.kind = 'migrate'
-            and not coalesce((r.params ->> 'dry_run')::boolean, false)
-    ) then
-        return pg_catalog.format('CALL tandem.migrate(%s);  -- goes on where it stopped', v_name);
+    select r.run_id, r.kind into r_run from tandem.run as r
+    where r.mapping = p_mapping and r.finished_at is null
+        and not coalesce((r.params ->> 'dry_run')::boolean, false)
+    order by r.run_id desc
+    limit 1;
+    if found then
+        return pg_catalog.format('%s  -- goes on where it stopped%s', tandem._call_of(r_run.run_id),
+            case when r_run.kind = 'rollback' then pg_catalog.format(
+                '; or forward again: CALL tandem.migrate(%s)', v_name) else '' end
+        );
     end if;
     -- the last real run broke off: what it said comes before the same call again
-    select r.kind, r.error_sqlstate, r.error_message, r.state into r_run from tandem.run as r
+    select r.run_id, r.error_sqlstate, r.error_message, r.state, r.batches into r_run
+    from tandem.run as r
     where r.mapping = p_mapping and not coalesce((r.params ->> 'dry_run')::boolean, false)
     order by r.run_id desc
     limit 1;
-    if r_run.state = 'failed' and r_run.error_sqlstate is not null then
-        return pg_catalog.format(
-            'CALL tandem.%s(%s);  -- it ended with %s: %s', r_run.kind, v_name,
-            r_run.error_sqlstate, r_run.error_message
+    if r_run.state = 'failed' and r_run.error_sqlstate is not null and r_run.batches > 0 then
+        return pg_catalog.format('%s  -- it ended with %s: %s', tandem._call_of(r_run.run_id),
+            r_run.error_sqlstate, pg_catalog.translate(r_run.error_message, e'\n\r', '  ')
         );
     end if;
     if v_phase = 'prepared' then
         return pg_catalog.format(
-            'SELECT * FROM tandem.analyze(%s);  then CALL tandem.migrate(%s);', v_name, v_name
+            'SELECT * FROM tandem.analyze(%s);  -- then CALL tandem.migrate(%s)', v_name, v_name
         );
     elsif v_phase = 'syncing' then
         return pg_catalog.format('CALL tandem.migrate(%s);', v_name);
-    elsif not (r_mapping.flat_to_hierarchy and r_mapping.hierarchy_to_flat) then
+    end if;
+    select s.direction into v_off from tandem._switches(p_mapping) as s
+    where not s.enabled and s.direction <> 'log'
+    order by s.direction
+    limit 1;
+    if found then
         return pg_catalog.format(
-            'SELECT tandem.set_sync(%s, direction, true);  '
-            'then tandem.drift_count and CALL tandem.repair',
-            v_name);
+            'SELECT tandem.set_sync(%s, %L, true);  -- it is off; then tandem.drift_count(%s) and '
+            'CALL tandem.repair', v_name, v_off, v_name
+        );
     end if;
     execute pg_catalog.format(
         'select pg_catalog.count(*) from %I.due as d '
@@ -91,8 +101,11 @@ begin
             '-- %s rows are kept back: correct them', v_name, v_rejected
         );
     end if;
-    return pg_catalog.format('SELECT * FROM tandem.validate(%s);  and watch tandem.status', v_name);
+    return pg_catalog.format(
+        'SELECT * FROM tandem.validate(%s);  -- and watch tandem.status', v_name
+    );
 end
 $_next_step$;
 
-comment on function tandem._next_step(text) is 'The call that comes next for a mapping, as SQL.';
+comment on function tandem._next_step(text) is
+'The statement that comes next for a mapping, and why as a comment.';

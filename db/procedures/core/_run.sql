@@ -8,7 +8,6 @@ declare
     v_message text;
     v_hint text;
     v_single boolean;
-    v_dry boolean;
     v_stop boolean;
     v_fixed integer;
     v_target_ms numeric;
@@ -30,7 +29,6 @@ declare
 begin
     set local search_path = pg_catalog, pg_temp;
     v_single := coalesce((p_params ->> 'one_transaction')::boolean, false);
-    v_dry := coalesce((p_params ->> 'dry_run')::boolean, false);
     v_stop := coalesce(p_params ->> 'on_reject', 'stop') = 'stop';
     v_fixed := (p_params ->> 'batch_rows')::integer;
     v_target_ms := coalesce((p_params ->> 'target_ms')::numeric, 50);
@@ -101,12 +99,7 @@ begin
                 execute v_call into r_step using p_mapping, r_run.run_id, v_rows, v_error;
                 set constraints all immediate;
             end if;
-            if v_dry then
-                raise exception 'dry run' using errcode = 'TD099';
-            end if;
         exception
-            when sqlstate 'TD099' then
-                null;
             -- lint: others: a row may raise anything; it is retried, isolated or raised again below
             when others then
                 get stacked diagnostics v_message = message_text;

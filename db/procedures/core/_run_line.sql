@@ -8,7 +8,8 @@ as $_run_line$
         pg_catalog.concat_ws(' ', r.kind, r.mapping),
         case when (r.params ->> 'dry_run')::boolean then ' (dry run)' end, r.read_rows,
         case when r.total_rows > 0 then pg_catalog.format(
-            ' of %s (%s %%)', r.total_rows, least(100, 100 * r.read_rows / r.total_rows)) end,
+            ' of %s (%s %%)', r.total_rows, case r.state when 'done' then 100
+                else least(100, 100 * r.read_rows / r.total_rows) end) end,
         r.written_rows, r.unchanged_rows, r.rejected_rows, r.batches,
         coalesce(s.rate, 0),
         case when r.state <> 'running' then ', ' || r.state end,

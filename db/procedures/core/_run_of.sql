@@ -7,8 +7,9 @@ declare
     r_run tandem.run;
 begin
     select * into r_run from tandem.run as r
-    where r.run_id = p_run and r.kind = p_kind and r.mapping is not distinct from p_mapping
-        and r.finished_at is null;
+    -- nobody sees a sample: it is rolled back with its batch
+    where r.run_id = p_run and (r.kind = p_kind or r.kind = 'sample')
+        and r.mapping is not distinct from p_mapping and r.finished_at is null;
     if not found then
         raise exception 'run % is no unfinished % of %', p_run, p_kind,
             coalesce(p_mapping, 'this database')

@@ -23,6 +23,7 @@ begin
         {%- if m.flat.new_key %}, {{ m.flat.key | ident }}{% endif %}
         {%- for level in m.chain %}, {{ level.sync | ident }}{% for pair in level.pairs %}, {{ pair.flat | ident }}{% endfor %}{% endfor %}
         {%- for satellite in m.satellites %}, {{ satellite.lead_pair.flat | ident }}{% endfor %}
+        {%- if m.flat.touch %}, {{ m.flat.touch | ident }}{% endif %}
 
     )
     select
@@ -30,6 +31,7 @@ begin
         {%- if m.flat.new_key %}, {{ m.flat.new_key | relation(m.schema) }}(){% endif %}
         {%- for level in m.chain %}, {{ level.id | column(level.name) }}{% for pair in level.pairs %}, {{ pair | get(level.name) }}{% endfor %}{% endfor %}
         {%- for satellite in m.satellites %}, {{ satellite.lead_pair | get(satellite.name) }}{% endfor %}
+        {%- if m.flat.touch %}, v_now{% endif %}
 
     from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     {{ chain_join(m) | indent(4) | trusted }}

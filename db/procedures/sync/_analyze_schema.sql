@@ -215,6 +215,18 @@ begin
     group by r.relation
     union all
     select
+        'blocker', 'a function of a default, CHECK or index has no search_path of its own',
+        r.relation, pg_catalog.count(*), pg_catalog.string_agg(u.function_name, ', '),
+        'In a write of the sync it would find nothing but pg_catalog, and temporary tables of '
+        'whoever writes. Either: alter function ... set search_path = ...; or name the schemas, '
+        'where only trusted roles may create objects, in the mapping: '
+        '[policy] search_path = ["public"].'
+    from relations as r
+    cross join lateral tandem._unpinned(r.oid) as u
+    where pg_catalog.jsonb_array_length(v_definition -> 'search_path') = 0
+    group by r.relation
+    union all
+    select
         'blocker', 'a role beside the owner could run code as the owner', r.relation, 1,
         o.role_name || ' holds TRIGGER or REFERENCES',
         pg_catalog.format('revoke trigger, references on %s from %s;', r.relation, o.role_name)
@@ -297,7 +309,7 @@ begin
         values
         (
             'warning', 'no backup is known to pgtandem',
-            'pg_dump --format=custom --table=' || v_flat_name
+            tandem._dump_command(p_mapping)
         ),
         (
             'note',

@@ -1,4 +1,4 @@
--- Rollback with p_drop_columns: the view, our triggers and our columns of the flat table. Tables
+-- Rollback with p_drop_columns: the views, our triggers and our columns of the flat table. Tables
 -- and their rows stay.
 create or replace function tandem._drop_requirements(p_mapping text) returns void
 language plpgsql
@@ -21,4 +21,4 @@ end
 $_drop_requirements$;
 
 comment on function tandem._drop_requirements(text) is
-'Drops the view, the triggers and the sync columns of a mapping.';
+'Drops the views, the triggers and the sync columns of a mapping.';

@@ -9,7 +9,7 @@ declare
     v_dry boolean;
     v_total bigint;
     v_again boolean;
-    v_link boolean;
+    v_link boolean := false;
     r_run tandem.run;
     r_result tandem.step_result;
 begin
@@ -25,14 +25,15 @@ begin
         v_leaf, v_definition ->> 'flat', v_definition ->> 'key', v_definition ->> 'key_type'
     ) into v_total, v_again using r_run.key_from, r_run.key_to;
     if not v_dry and r_run.key_from is null and r_run.key_to is null then
-        raise notice 'Is there a backup? For example: pg_dump --format=custom --table=%',
-            v_definition ->> 'flat';
+        raise notice 'Is there a backup? For example: %', tandem._dump_command(p_mapping);
     end if;
-    execute pg_catalog.format(
-        'select exists (select from %I.kept as k where k.flat_key is not null)',
-        'tandem_' || p_mapping
-    ) into v_link;
-    v_link := v_link and not v_dry and (tandem._mapping_of(p_mapping)).phase = 'prepared';
+    if not v_dry and (tandem._mapping_of(p_mapping)).phase = 'prepared' then
+        perform tandem._adopt(p_mapping);
+        execute pg_catalog.format(
+            'select exists (select from %I.kept as k where k.flat_key is not null)',
+            'tandem_' || p_mapping
+        ) into v_link;
+    end if;
     r_result := row(false, pg_catalog.jsonb_build_object(
         'stage', case when v_dry then 'rows' when v_link then 'link' else 'switch' end,
         'again', v_link or coalesce(v_again, false),

@@ -101,6 +101,7 @@ begin
 {% endfor %}
                 where {{ level.id | column(level.name) }} = {{ level.sync | column('flat') }}
                     and {{ level.id | column(level.name) }} <> {{ level.id | column('r_old_' ~ level.name) }}
+                    and tandem._my_transaction(flat.xmin)
 {% for other in m.levels[: loop.index] %}
 {% for pair in other.key_pairs %}
                     and {{ pair | same('flat', other.name) }}

@@ -80,10 +80,12 @@ as $_requirements$
             as t (item, position)
         union all
         select
-            5, 1, 'view', m.made #>> '{view,relation}', 'hierarchy', '{}', null, false,
-            m.made #>> '{view,statement}', 'drop view ' || (m.made #>> '{view,relation}'),
+            5, v.position, 'view', v.item ->> 'relation', v.item ->> 'name', '{}', null, false,
+            v.item ->> 'statement', 'drop view ' || (v.item ->> 'relation'),
             'ACCESS SHARE', 'nobody', 'procedure'
         from mapping as m
+        cross join lateral pg_catalog.jsonb_array_elements(m.made -> 'views') with ordinality
+            as v (item, position)
     )
 
     select
@@ -95,4 +97,4 @@ as $_requirements$
 $_requirements$;
 
 comment on function tandem._requirements(text) is
-'What a mapping needs in the user''s schema: tables, columns, indexes, triggers, the view.';
+'What a mapping needs in the user''s schema: tables, columns, indexes, triggers, views.';

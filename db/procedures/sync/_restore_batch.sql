@@ -1,6 +1,6 @@
 -- Before the rows of a migration: what a rollback took out comes back, but for leaves that a flat
--- row brings back; then leaves that are there without a flat row are linked to the flat row that
--- fits, where exactly one does.
+-- row brings back; then those that have no flat row are linked to the row that fits, where exactly
+-- one does.
 create or replace function tandem._restore_batch(p_mapping text, p_run bigint, p_rows integer)
 returns tandem.step_result
 language plpgsql
@@ -27,7 +27,11 @@ begin
         r_result.message := 'bringing back what a rollback took out';
         return r_result;
     end if;
-    perform tandem._adopt(p_mapping);
+    if tandem._adopt(p_mapping) > 0 then
+        -- at once: the sync is on, and what new programs write to such a leaf is to reach its row
+        perform tandem._link_rows(p_mapping, null, null);
+        r_result.cursor := r_result.cursor || '{"again": true}';
+    end if;
     r_result.cursor := r_result.cursor || '{"stage": "rows"}';
     r_result.message := 'copying rows';
     return r_result;
@@ -36,4 +40,4 @@ $_restore_batch$;
 
 comment on function tandem._restore_batch(text, bigint, integer) is
 'One batch of a migration before its rows: restores levels and leaves without a flat row, then '
-'notes leaves to adopt.';
+'links leaves to adopt.';

@@ -13,6 +13,7 @@ declare
     v_parents uuid[];
     v_above uuid[];
     v_remains jsonb;
+    v_id uuid;
     r_level record;
     r_kept record;
     r_new record;
@@ -39,7 +40,7 @@ begin
                         where o.level = $1 and not o.refused%3$s
                         limit $3
                     )
-                    else k.parent = any ($2) end
+                    else k.parent = any ($2) and not k.refused end
                 returning k.id, k.parent, tandem._unpack_row(k.content) as content, k.remains
             )
 
@@ -62,28 +63,32 @@ begin
         loop
             restored := restored + 1;
             v_parents := v_parents || r_kept.id;
+            v_id := r_kept.id;
             v_remains := null;
             if r_kept.fault is not null then
                 select * into r_new from tandem._unite_level(
                     p_mapping, r_level.ordinal, r_kept.id, r_kept.parent, r_kept.content
                 );
                 v_parents := v_parents || r_new.united;
+                v_id := coalesce(r_new.united, r_kept.id);
                 v_remains := r_new.remains;
             end if;
             -- what remained before is a rejected row already, and left alone: other rows are still
             -- to come, and a unique value of theirs is not its
             if coalesce(v_remains, r_kept.remains) is not null then
                 execute pg_catalog.format(
-                    'insert into %I.kept_level (level, id, parent, content, refused)
-                    values ($1, $2, $3, $4, true)',
+                    'insert into %I.kept_level as k (level, id, parent, content, refused)
+                    values ($1, $2, $3, $4, true)
+                    on conflict (level, id) do update
+                    set content = tandem._unpack_row(k.content) || excluded.content',
                     v_schema
-                ) using r_level.name, r_kept.id, r_kept.parent,
+                ) using r_level.name, v_id, r_kept.parent,
                     coalesce(v_remains, '{}') || coalesce(r_kept.remains, '{}');
             end if;
             if v_remains is not null then
                 refused := refused + 1;
                 perform tandem._refuse_kept(
-                    p_mapping, p_run, 'kept_level', r_kept.id, v_remains,
+                    p_mapping, p_run, 'kept_level', v_id, v_remains,
                     coalesce(r_new.fault, r_kept.fault)
                 );
             end if;

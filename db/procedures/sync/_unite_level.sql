@@ -30,7 +30,7 @@ begin
         order by one.%1$I = $1 desc
         limit 1
         for key share',
-        r_level.id, r_level.relation, v_same
+        r_level.id, r_level.relation, coalesce(v_same, 'false')
     ) into united using p_id, p_parent;
     if united is null then
         remains := p_content;

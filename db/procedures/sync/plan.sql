@@ -110,7 +110,7 @@ begin
     lock_mode := 'ACCESS EXCLUSIVE, a table at a time';
     blocks := 'everyone, for an instant';
     undo := pg_catalog.format('call tandem.prepare(%L)', p_mapping);
-    note := 'drops the view, the triggers and the sync columns besides';
+    note := 'drops the views, the triggers and the sync columns besides';
     return next;
 end
 $plan$;

@@ -60,6 +60,13 @@ begin
         raise notice 'left to do, outside a transaction: %;', pg_catalog.regexp_replace(
             r_missing.statement, ' index ', ' index concurrently ');
     end loop;
+    if (tandem._mapping_of(p_mapping)).phase in ('syncing', 'migrated') then
+        -- a trigger that was gone is made switched off
+        perform tandem.set_sync(p_mapping, d.direction, true)
+        from (
+            select distinct s.direction from tandem._switches_due(p_mapping) as s where s.wished
+        ) as d;
+    end if;
     r_result.done := true;
     r_result.message := 'prepared';
     return r_result;

@@ -17,6 +17,6 @@ $rollback$;
 comment on procedure tandem.rollback(text, text, boolean) is
 'Back to the flat table alone: switches the sync off and notes which row belongs to which leaf. '
 'p_hierarchy keep leaves the new tables as they are; remove empties them, after keeping all as '
-'jsonb. p_drop_columns takes the sync columns, triggers and the view away. A later migrate brings '
+'jsonb. p_drop_columns takes the sync columns, triggers and views away. A later migrate brings '
 'back what the flat table cannot hold. Admins may call it, alone and with autocommit. '
 'Example: call tandem.rollback(''products'');';

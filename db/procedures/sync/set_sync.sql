@@ -7,6 +7,7 @@ as $set_sync$
 declare
     v_phase text;
     v_rollback bigint;
+    v_is_live boolean;
     v_lock_timeout text := pg_catalog.current_setting('lock_timeout');
 begin
     perform tandem._mapping_of(p_mapping);
@@ -25,15 +26,16 @@ begin
             else m.hierarchy_to_flat end
     where m.name = p_mapping
     returning m.phase into v_phase;
-    select r.run_id into v_rollback from tandem.run as r
-    where r.mapping = p_mapping and r.kind = 'rollback' and r.finished_at is null
-        and tandem._running(r.run_id);
-    if p_enabled and found then
-        raise exception 'a rollback of % is under way (run %)', p_mapping, v_rollback
+    select r.run_id, tandem._running(r.run_id) into v_rollback, v_is_live from tandem.run as r
+    where r.mapping = p_mapping and r.kind = 'rollback' and r.finished_at is null;
+    if p_enabled and p_direction <> 'log' and found then
+        raise exception 'a rollback of % % (run %)', p_mapping,
+            case when v_is_live then 'is under way' else 'broke off' end, v_rollback
         using errcode = 'TD010',
             detail = 'It has switched the sync off, or is about to. Nothing was done.',
-            hint = 'When it has ended, CALL tandem.migrate(' || pg_catalog.quote_literal(p_mapping)
-            || ') goes forward again.';
+            hint = case when v_is_live then 'When it has ended, ' else pg_catalog.format(
+                '%s ends it; ', tandem._call_of(v_rollback)) end
+            || pg_catalog.format('CALL tandem.migrate(%L) goes forward again.', p_mapping);
     end if;
     if p_direction = 'log' then
         perform tandem._require_prepared(p_mapping);

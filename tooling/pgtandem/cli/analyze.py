@@ -27,5 +27,5 @@ def command(state: State, mapping: str, as_json: bool) -> None:
         print_table(findings.columns, findings.rows, limit=300)
     blockers = findings.column("severity").count("blocker")
     if blockers:
-        say(f"{blockers} blockers: the column cure says what to do.")
+        say(f"{blockers} blocker{'s' if blockers > 1 else ''}: the column cure says what to do.")
         raise click.exceptions.Exit(EXIT_REFUSED)

@@ -593,11 +593,21 @@ def _summary(report: Report, server: KeptServer, seconds: float) -> None:
     else:
         report.console.print(f"[green]All {len(report.checks)} checks passed.[/]")
     report.console.print(
-        f"The server stays: pgtandem --dsn '{server.conninfo(DATABASE, 'shop_owner')}' status",
+        f"The server stays: {_this_program()} --dsn"
+        f" '{server.conninfo(DATABASE, 'shop_owner')}' status",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _this_program() -> str:
+    """How this command was called, so that what is printed can be pasted."""
+    called = Path(sys.argv[0])
+    if called.name != "pgtandem":
+        return f"{sys.executable} -m pgtandem"
+    folder = Path.cwd()
+    return str(called.relative_to(folder) if called.is_relative_to(folder) else called)
 
 
 def _rows(conn: Connection, query: str, *arguments: object) -> list[Any]:
