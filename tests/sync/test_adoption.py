@@ -1,8 +1,10 @@
-"""A hierarchy that was filled before the migration: its leaves are linked to the rows that fit."""
+"""A hierarchy that was filled before the migration: its leaves are linked to the rows that fit.
+A rename and an interval are tested here too: they need the same fixture `cars`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,11 +14,11 @@ from support.databases import Connection, Database, TestServer
 from support.shop import migrate, one
 from sync.shops import Shop, sqlstate
 from sync.test_attacks import ROW, drift
-from sync.test_way_forward import until_rows
+from sync.test_way_forward import PARENTS, until_rows
 
 
 def prefilled(db: Database) -> Connection:
-    """The shop filled the hierarchy itself; the migration is paused (or just at work) before row 1."""
+    """The shop filled the hierarchy itself; the migration is paused before row 1."""
     owner = db.owner()
     owner.execute(ROW, (1,))
     owner.execute("call tandem.prepare('products')")
@@ -37,15 +39,18 @@ def prefilled(db: Database) -> Connection:
         ("update tblconfig set status = 'sold'", "select status from tblproduct", "sold"),
         ("delete from tblconfig", "select count(*) from tblconfig", 0),
         (
-            "insert into tblconfigprice (configid, amount, currency) select configid, 77, 'USD' from tblconfig",
+            "insert into tblconfigprice (configid, amount, currency)"
+            " select configid, 77, 'USD' from tblconfig",
             "select amount from tblproduct",
             77,
         ),
         (
             "with c as (insert into tblcatalog (catalogid, versionid, name)"
-            " select gen_random_uuid(), versionid, 'garden' from tblproductversion returning catalogid)"
+            " select gen_random_uuid(), versionid, 'garden' from tblproductversion"
+            " returning catalogid)"
             " select catalogid from c;"
-            " update tblconfig set catalogid = (select catalogid from tblcatalog where name = 'garden')",
+            " update tblconfig set catalogid ="
+            " (select catalogid from tblcatalog where name = 'garden')",
             "select catalogname from tblproduct",
             "garden",
         ),
@@ -55,8 +60,8 @@ def prefilled(db: Database) -> Connection:
 def test_what_a_new_program_writes_to_a_leaf_that_waits_to_be_adopted_stays(
     db: Database, text: str, query: str, expected: Any
 ) -> None:
-    """Phase syncing, both directions on: a new program's committed write of an adopted leaf has no flat
-    row to go to (the link is only noted in kept); the row's batch then pushes the flat row over it."""
+    """The sync is on and the row's batch is still to come: an UPDATE, a DELETE, a price or a move
+    of an adopted leaf reaches its flat row."""
     owner = prefilled(db)
     db.new_app().execute(text.encode())
     migrate(owner)
@@ -64,8 +69,7 @@ def test_what_a_new_program_writes_to_a_leaf_that_waits_to_be_adopted_stays(
 
 
 def test_truncate_while_leaves_wait_to_be_adopted(db: Database) -> None:
-    """TRUNCATE takes leaves of linked rows only; flat_delete also takes those that are noted in kept.
-    The leaf stays without a flat row for ever: drift hierarchy_only."""
+    """TRUNCATE of the flat table takes adopted leaves along before their rows' batches too."""
     owner = prefilled(db)
     owner.execute("truncate tblproduct")
     migrate(owner)
@@ -133,8 +137,8 @@ def cars(request: pytest.FixtureRequest, server: TestServer) -> Iterator[Shop]:
 
 
 def test_a_row_that_does_not_fit_beside_leaves_to_adopt(cars: Shop) -> None:
-    """A filled hierarchy: _adopt casts the key of every flat row, also of one that would be rejected.
-    Each migration ends with 22003 (22P02) in stage restore, and rejects nothing; the sync is on by then."""
+    """The hierarchy is filled, and the year of one flat row is no integer: that row is rejected,
+    and all others are migrated."""
     cars.owner.execute(
         "insert into models (model) values ('m');"
         "insert into years (model_id, year) select model_id, 2000 from models;"
@@ -147,8 +151,7 @@ def test_a_row_that_does_not_fit_beside_leaves_to_adopt(cars: Shop) -> None:
 
 @pytest.mark.parametrize("cars", ["bigint"], indirect=True)
 def test_a_rename_beside_a_waiting_row_that_does_not_fit(cars: Shop) -> None:
-    """As above (bigint only): _rename_unmigrated compares the keys of all waiting rows, so one that does
-    not fit refuses every rename of that level, 22003, until it is rejected."""
+    """A year can be renamed while rows wait, also where the year of one of them is no integer."""
     cars.owner.execute("call tandem.migrate('cars', p_batch_rows => 1, p_max_batches => 12)")
     assert cars.value("select count(*) from flat_cars where year_id is null") > 1
     assert sqlstate(cars.new, "update years set year = 2001 where year = 2000") is None
@@ -156,8 +159,8 @@ def test_a_rename_beside_a_waiting_row_that_does_not_fit(cars: Shop) -> None:
 
 @pytest.mark.parametrize("cars", ["text"], indirect=True)
 def test_an_interval_of_a_month_is_not_thirty_days(cars: Shop) -> None:
-    """'1 month' = '30 days' in PostgreSQL, so the change is not carried over and no drift is shown; but a
-    warranty from 31 January ends on another day. (box, path and circle have this care already.)"""
+    """'1 month' = '30 days' in PostgreSQL, but a warranty from 31 January ends on another day: the
+    change is carried over."""
     cars.owner.execute("call tandem.migrate('cars')")
     cars.old.execute("update flat_cars set warranty = '1 month' where id = 1")
     assert cars.value("select warranty::text from cars where sku = 's1'") == "1 mon"

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from pgtandem.mapping import Mapping
+from pgtandem.deploy import deploy
+from pgtandem.mapping import Mapping, MappingError, parse_mapping
 from support.databases import TestServer
 from sync.conftest import Templates
-from sync.shops import Shop, orders, products
+from sync.shops import Shop, flat_table, orders, products
+from sync.test_attacks import ROW
 
 
 def test_the_leaf_table_has_the_longest_name_possible() -> None:
@@ -68,8 +70,8 @@ def test_rows_go_both_ways_under_hostile_names(order_shop: Shop) -> None:
 def test_a_part_that_is_called_like_an_alias_of_ours(
     server: TestServer, part: str, name: str
 ) -> None:
-    """Names of parts become aliases and variables; d, due and r_flat are ours too and not refused.
-    d, due: drift, validate and so each migrate end with 42712, 42703; r_flat: old programs get 55000."""
+    """Names of parts become aliases and variables of the rendered code. A name that it uses itself
+    is refused, or rows go both ways under it."""
     source = products().source
     assert f'name = "{part}"\ntable' in source
     try:

@@ -13,13 +13,16 @@ from pgtandem.deploy import deploy
 from pgtandem.sqltext import literal
 from support.databases import Database, TestServer
 from support.locks import wait_until
+from support.shop import migrate, one
 from sync.catalogue import assert_same
 from sync.conftest import Templates
 from sync.histories import NEW, OLD
 from sync.scheduler import Session
 from sync.shops import Row, Shop, flat_table, orders, products, sqlstate
+from sync.test_attacks import ROW, drift, synced
 from sync.test_laws import hasten_deadlocks
 from sync.test_traps_migration import until_rows
+from sync.test_way_forward import until_rows as until_the_first_row
 
 # (name, version, catalog) of the keys 1, 2, ...: of each parent one row is migrated, others wait
 ROWS: list[tuple[str, str | None, str | None]] = [
@@ -395,8 +398,8 @@ def test_law_when_a_row_is_migrated_makes_no_difference(
     shop: Shop, second_shop: Shop, waiting: list[Row], history: list[tuple[str, str]]
 ) -> None:
     """The same history on a shop that is migrated and on one in which rows still wait."""
-    for one in (shop, second_shop):
-        with_parents(one, waiting)
+    for each in (shop, second_shop):
+        with_parents(each, waiting)
     for number, row in enumerate(waiting, 1):
         shop.old.execute(INSERT, (number, *row))
     with unseen(second_shop):
@@ -417,10 +420,10 @@ def test_law_when_a_move_is_migrated_makes_no_difference(
         "update tblproduct set productname = %s, version = %s, catalogname = %s"
         " where productid = %s"
     )
-    for one in (shop, second_shop):
-        with_parents(one, [place for both in moves for place in both])
+    for each in (shop, second_shop):
+        with_parents(each, [place for both in moves for place in both])
         for number, (row, _) in enumerate(moves, 1):
-            one.old.execute(INSERT, (number, *row))
+            each.old.execute(INSERT, (number, *row))
     for number, (_, row) in enumerate(moves, 1):
         shop.old.execute(move, (*row, number))
     with unseen(second_shop):
@@ -457,12 +460,12 @@ def unseen(shop: Shop) -> Iterator[None]:
 def assert_no_difference(shop: Shop, waiting: Shop, history: list[tuple[str, str]]) -> None:
     for role, text in history:
         note(f"/* {role} */ {text};")
-        states = [sqlstate(one.old if role == OLD else one.new, text) for one in (shop, waiting)]
+        states = [sqlstate(each.old if role == OLD else each.new, text) for each in (shop, waiting)]
         assert states[0] == states[1], states
     waiting.owner.execute("call tandem.migrate('products')")
     flat = "select productid, productname, version, catalogname from tblproduct order by productid"
-    for one in (shop, waiting):
-        assert_same(one)
+    for each in (shop, waiting):
+        assert_same(each)
     assert shop.rows(flat) == waiting.rows(flat)
     assert shop.rows(PATHS) == waiting.rows(PATHS)
 
@@ -476,14 +479,14 @@ def second_shop(server: TestServer, templates: Templates) -> Iterator[Shop]:
 
 
 def test_a_version_that_is_renamed_to_blank_while_rows_wait(db: Database) -> None:
-    """A default stands for a missing version, so '' is accepted in the hierarchy; waiting rows get '', and
-    their batch reads that as '1': the product's rows are torn into two versions, drift stays 0."""
+    """A flat row's '' means the default version, so a version is not renamed to '' while rows of it
+    wait; or all of them stay in one version."""
     owner = db.owner()
     for key in range(1, 40):
         owner.execute(ROW.replace("'1'", "'v1'"), (key,))
     owner.execute("call tandem.prepare('products')")
     db.grant_new_app()
-    until_rows(owner)
+    until_the_first_row(owner)
     migrate(owner, p_max_batches=1, p_batch_rows=20)
     assert one(owner, "select count(*) from tblproduct where configid is null") > 0
     state = sqlstate(db.new_app(), "update tblproductversion set version = ''")
@@ -492,8 +495,8 @@ def test_a_version_that_is_renamed_to_blank_while_rows_wait(db: Database) -> Non
 
 
 def test_names_move_on_in_one_statement_while_a_moved_row_waits(db: Database) -> None:
-    """Row 1 went from Lamp to Chair while the flat table was alone; its link still says Lamp. Chair becomes
-    Table and Lamp becomes Chair: row 1 is taken for Lamp's, is not renamed, and is Lamp's product now."""
+    """An old program moved row 1 from Lamp to Chair while nothing was synced. Then one statement
+    renames Chair to Table and Lamp to Chair: row 1 follows Chair, which it names."""
     owner = synced(db, 2)
     owner.execute("update tblproduct set productname = 'Chair' where productid = 2")
     owner.execute("update tblbaseproduct set description = name")
@@ -502,7 +505,7 @@ def test_names_move_on_in_one_statement_while_a_moved_row_waits(db: Database) ->
     # the order in which one statement meets the rows: Chair first, so that the unique key holds
     owner.execute("update tblbaseproduct set description = name where name = 'Lamp'")
     owner.execute("update tblbaseproduct set description = name where name = 'Lamp'")
-    until_rows(owner)
+    until_the_first_row(owner)
     db.new_app().execute(
         "update tblbaseproduct set name = case name when 'Chair' then 'Table' else 'Chair' end"
     )

@@ -10,8 +10,10 @@ import pytest
 
 from pgtandem.deploy import deploy
 from support.databases import Database, TestServer
+from support.shop import migrate
 from sync.catalogue import add, assert_same, hierarchy
-from sync.shops import Shop, flat_table, products
+from sync.shops import Shop, flat_table, products, sqlstate
+from sync.test_attacks import ROW
 
 AUDIT = """
 create table audit (entry text);
@@ -103,8 +105,8 @@ def test_a_schema_where_everyone_may_create_is_no_path(audited: Database) -> Non
 
 
 def test_a_temporary_table_is_not_found_by_a_default_of_the_flat_table(db: Database) -> None:
-    """A column default calls a function without a search_path. The sync's INSERT runs it as the owner with
-    pg_catalog, pg_temp: a new program's temp table codes is found, and its trigger runs as the owner."""
+    """A column default calls a function without a search_path: prepare refuses that, or the
+    function finds no temporary table of a new program, whose trigger would run as the owner."""
     owner = db.owner()
     owner.execute(
         "create table secret (s text);"
@@ -118,7 +120,7 @@ def test_a_temporary_table_is_not_found_by_a_default_of_the_flat_table(db: Datab
         owner.execute(ROW, (key,))
     owner.execute("select setval('tblproduct_productid_seq', 100)")
     if sqlstate(owner, "call tandem.prepare('products')") == "TD004":
-        return  # refused beforehand, as a trigger function without a search_path is
+        return
     db.grant_new_app()
     migrate(owner)
     new = db.new_app()
@@ -134,8 +136,8 @@ def test_a_temporary_table_is_not_found_by_a_default_of_the_flat_table(db: Datab
 
 
 def test_a_check_whose_function_names_no_schema(db: Database) -> None:
-    """A CHECK's function calls clean() unqualified: nothing warns (for a trigger function it is a blocker).
-    Once the sync is on each INSERT of an old program, and each batch, ends with 42883."""
+    """A CHECK calls a function that finds another one by the search_path: prepare refuses that, or
+    batches and old programs can write."""
     owner = db.owner()
     owner.execute(
         "create function clean(t text) returns text language sql immutable as $$ select trim(t) $$;"

@@ -34,8 +34,13 @@ begin
     perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
     execute pg_catalog.format(
         $query$with fitting as materialized (
-    -- a row that will be rejected may hold what cannot be cast
-    select flat.* from %5$s as flat where flat.%6$I is null and %10$s is null
+    -- a row that will be rejected may hold what cannot be cast; one that awaits a leaf gets it
+    select flat.* from %5$s as flat
+    where flat.%6$I is null and %10$s is null and not exists (
+        select from %9$I.kept as k
+        where k.flat_key = flat.%1$I::text
+            and not exists (select from %5$s as other where other.%6$I = k.leaf_id)
+    )
 ),
 
 pairs as (

@@ -1,4 +1,4 @@
--- Runs one batch of the migration and rolls it back: how long it takes, how much it writes.
+-- Runs the next batch of the migration and rolls it back: how long it takes, how much it writes.
 create or replace function tandem._sample(
     p_mapping text, p_rows integer,
     out rows_done bigint, out milliseconds numeric, out wal_bytes bigint
@@ -8,6 +8,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $_sample$
 declare
+    v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;
+    v_from text;
     v_run bigint;
     v_lsn pg_lsn;
     v_started timestamptz;
@@ -15,9 +17,18 @@ declare
 begin
     perform tandem._require_prepared(p_mapping);
     perform tandem._require_indexes(p_mapping);
+    execute pg_catalog.format(
+        'select flat.%1$I::text from %2$s as flat
+        where flat.%3$I is null and flat.%4$I = ''active''
+        order by flat.%1$I
+        limit 1',
+        v_definition ->> 'key', v_definition ->> 'flat',
+        (select l.sync from tandem._levels(p_mapping) as l where l.is_leaf),
+        v_definition ->> 'status'
+    ) into v_from;
     begin
-        insert into tandem.run (kind, mapping, cursor)
-        values ('sample', p_mapping, '{"stage": "rows"}')
+        insert into tandem.run (kind, mapping, key_from, cursor)
+        values ('sample', p_mapping, v_from, '{"stage": "rows"}')
         returning run_id into v_run;
         v_lsn := pg_catalog.pg_current_wal_insert_lsn();
         v_started := pg_catalog.clock_timestamp();
