@@ -2035,6 +2035,7 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_call bigint;
     v_pull boolean := false;
+    v_whole boolean := false;
     v_kept uuid;
     v_changed_1 boolean := old.configname is distinct from new.configname;  -- configname
     v_changed_2 boolean := old.sku is distinct from new.sku;  -- sku
@@ -2075,6 +2076,8 @@ begin
         ) then
             perform tandem._resolve('products', old.productid::text, 'key changed');
         end if;
+        -- the run's batches may have passed the new key
+        v_whole := not exists (select from tandem.mapping as t where t.name = 'products' and t.phase = 'migrated');
     end if;
     -- A due row comes into force first; what this statement changed is newer.
     if exists (
@@ -2083,12 +2086,12 @@ begin
     ) then
         perform tandem_products._pull_price(new.configid, array[old.amount is distinct from new.amount, old.currency is distinct from new.currency]);
     end if;
-    if new.configid is null or new.syncstatus is distinct from 'active'
+    if v_whole or new.configid is null or new.syncstatus is distinct from 'active'
         or tandem_products._fault(
 new.productname, new.version, new.catalogname, new.configname, new.sku, new.configdata, new.status, new.amount, new.currency
         ) is not null
     then
-        -- not migrated yet, or rejected
+        -- not migrated yet, rejected, or perhaps out of the batches' reach
         perform tandem_products._push(new.productid);
     else
         if old.productname is distinct from new.productname
@@ -2131,12 +2134,24 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
             ) then
                 perform tandem_products._push(new.productid);
             else
-                v_pull := tandem_products._differs(new.configid);
+                v_pull := exists (
+                    select from public.tblconfig as config
+                    where config.configid = new.configid
+                        and (v_changed_1 and not ((new.configname) is not distinct from config.name)
+                            or v_changed_2 and not ((new.sku) is not distinct from config.sku)
+                            or v_changed_3 and not ((new.configdata) is not distinct from config.attributes)
+                            or v_changed_4 and not ((new.status) is not distinct from config.status))
+                );
             end if;
         end if;
         if v_pull then
-            -- a BEFORE trigger of the application stored something else, or nothing: the truth now
-            perform tandem_products._pull(new.configid);
+            -- A BEFORE trigger of the application stored something else, or nothing: the truth now. Not of
+            -- columns that wait for their batch.
+            if exists (select from tandem.mapping as t where t.name = 'products' and t.phase = 'migrated') then
+                perform tandem_products._pull(new.configid);
+            else
+                perform tandem_products._push(new.productid);
+            end if;
         end if;
     end if;
     v_call := tandem._unmark(v_origin);
@@ -2349,8 +2364,16 @@ begin
             or (v_changed_4 and not ((r_flat.status) is not distinct from new.status))
         ) then
             perform tandem_products._push(r_flat.productid, null, 1);
-        elsif not v_found and tandem._has_own_triggers('products') and tandem_products._differs(new.configid) then
-            perform tandem_products._settle(new.configid);
+        elsif not v_found and tandem._has_own_triggers('products') then
+            -- a BEFORE trigger of the application suppressed that: the flat row is the truth
+            perform tandem_products._push(flat.productid, null, 1)
+            from public.tblproduct as flat
+            join public.tblconfig as config on config.configid = flat.configid
+            where flat.configid = new.configid and flat.syncstatus is distinct from 'rejected'
+                and (v_changed_1 and not ((flat.configname) is not distinct from config.name)
+                    or v_changed_2 and not ((flat.sku) is not distinct from config.sku)
+                    or v_changed_3 and not ((flat.configdata) is not distinct from config.attributes)
+                    or v_changed_4 and not ((flat.status) is not distinct from config.status));
         end if;
     end if;
     -- A due row comes into force with any write of its leaf. No other: the flat row's own writer may

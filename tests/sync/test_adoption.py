@@ -11,10 +11,12 @@ import pytest
 from pgtandem.deploy import deploy
 from pgtandem.mapping import parse_mapping
 from support.databases import Connection, Database, TestServer
-from support.shop import migrate, one
+from support.locks import wait_for_lock_wait
+from support.shop import in_background, migrate, one
 from sync.shops import Shop, sqlstate
-from sync.test_attacks import ROW, drift
+from sync.test_attacks import ROW, config, drift, synced
 from sync.test_way_forward import PARENTS, until_rows
+from sync.test_ways_back import noted
 
 
 def prefilled(db: Database) -> Connection:
@@ -164,3 +166,90 @@ def test_an_interval_of_a_month_is_not_thirty_days(cars: Shop) -> None:
     cars.owner.execute("call tandem.migrate('cars')")
     cars.old.execute("update flat_cars set warranty = '1 month' where id = 1")
     assert cars.value("select warranty::text from cars where sku = 's1'") == "1 mon"
+
+
+def stage(owner: Connection, name: str) -> None:
+    """Migrate batch by batch until the next batch is of this stage."""
+    query = "select coalesce(max(cursor ->> 'stage'), '') from tandem.run where finished_at is null"
+    for _ in range(60):
+        if one(owner, query) == name:
+            return
+        migrate(owner, p_max_batches=1)
+    raise AssertionError(name)
+
+
+def test_a_write_to_an_adopted_row_leaves_what_waits_as_it_is(db: Database) -> None:
+    """The old program sets what the leaf says already; price and name wait for the batch."""
+    owner = db.owner()
+    owner.execute(ROW, (1,))
+    owner.execute("call tandem.prepare('products')")
+    db.grant_new_app()
+    owner.execute(PARENTS)
+    owner.execute(
+        "insert into tblconfig (catalogid, name, sku, status)"
+        " select catalogid, 'other', 's', 'sold' from tblcatalog"
+    )
+    until_rows(owner)
+    db.old_app().execute("update tblproduct set status = 'sold' where productid = 1")
+    migrate(owner)
+    assert one(owner, "select amount || configname from tblproduct") == "10.00c"
+
+
+def test_a_leaf_written_while_the_sync_is_being_switched_on(db: Database) -> None:
+    """A new program's open transaction holds up the switch of one table; the flat table's triggers
+    are on, and link a new row. The run compares it when it comes to it."""
+    owner = db.owner()
+    owner.execute(ROW, (1,))
+    owner.execute("call tandem.prepare('products')")
+    db.grant_new_app()
+    owner.execute(PARENTS)
+    other, watch = db.new_app(), db.owner()
+    other.execute("begin")
+    other.execute("update tblbaseproduct set description = 'x'")
+    with in_background(owner, lambda: migrate(owner)) as run:
+        wait_for_lock_wait(watch, owner.info.backend_pid)
+        db.old_app().execute(ROW, (2,))
+        db.new_app().execute("update tblconfig set status = 'sold'")
+        other.execute("commit")
+        run.result()
+    assert drift(owner) == []
+
+
+def test_adoption_leaves_the_link_of_a_writer_that_it_waited_for(db: Database) -> None:
+    """A leaf that fits row 1 came while the sync was being switched on; an old program's open
+    UPDATE of row 1 has just made a leaf for it."""
+    owner = db.owner()
+    owner.execute(ROW, (1,))
+    owner.execute("call tandem.prepare('products')")
+    db.grant_new_app()
+    stage(owner, "switch")
+    owner.execute(PARENTS)
+    db.new_app().execute(
+        "insert into tblconfig (catalogid, name, sku) select catalogid, 'c', 's' from tblcatalog"
+    )
+    stage(owner, "restore")
+    theirs = one(owner, "select configid from tblconfig")
+    old, watch = db.old_app(), db.owner()
+    old.execute("begin")
+    old.execute("update tblproduct set status = 'x'")
+    with in_background(owner, lambda: migrate(owner)) as run:
+        wait_for_lock_wait(watch, owner.info.backend_pid)
+        old.execute("commit")
+        run.result()
+    extra = [row for row in drift(owner) if row[0] == "hierarchy_only" and row[2] != theirs]
+    assert extra == []
+
+
+def test_a_row_that_awaits_its_leaf_is_not_adopted_by_another(db: Database) -> None:
+    """Its sku changed while nothing was synced, and a leaf of that sku was made meanwhile."""
+    owner = synced(db, 2)
+    leaf = noted(owner, 1, "mine")
+    owner.execute("call tandem.rollback('products', p_drop_columns => true)")
+    db.old_app().execute("update tblproduct set sku = 'S9' where productid = 1")
+    db.new_app().execute(
+        "insert into tblconfig (catalogid, name, sku) select catalogid, 'c', 'S9' from tblcatalog"
+    )
+    owner.execute("call tandem.prepare('products')")
+    migrate(owner)
+    assert one(owner, "select count(*) from tblconfig where configid = %s", leaf) == 1
+    assert config(owner, 1) == leaf

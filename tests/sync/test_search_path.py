@@ -154,3 +154,37 @@ def test_a_check_whose_function_names_no_schema(db: Database) -> None:
         sqlstate(db.old_app(), "insert into tblproduct (productname, sku) values ('x', 'y')"),
     ]
     assert states == [None, None]
+
+
+UNPINNED = (
+    "create function lim() returns int language sql as 'select 5';"
+    "create function ok(t text) returns boolean language plpgsql"
+    " as $$ begin return length(t) < lim(); end $$;"
+)
+
+
+PLACES_OF_FUNCTIONS = {
+    "trigger's WHEN": (
+        "create function own() returns trigger language plpgsql set search_path = public"
+        " as $$ begin return new; end $$; create trigger own before update on tblproduct"
+        " for each row when (ok(new.sku)) execute function own()"
+    ),
+    "domain over a domain": (
+        "create domain d0 as text check (ok(value)); create domain d1 as d0;"
+        " alter table tblproduct add x d1 default 'a'"
+    ),
+    "behind BEGIN ATOMIC": (
+        "create function ok2(t text) returns boolean begin atomic select ok(t); end;"
+        " alter table tblproduct add check (ok2(sku))"
+    ),
+}
+
+
+@pytest.mark.parametrize("where", PLACES_OF_FUNCTIONS)
+def test_a_function_behind_a_function_has_a_path_or_is_a_blocker(db: Database, where: str) -> None:
+    """In a write of the sync it would not find what it calls without a schema."""
+    owner = db.owner()
+    owner.execute(ROW, (1,))
+    owner.execute("select setval('tblproduct_productid_seq', 100)")
+    owner.execute((UNPINNED + PLACES_OF_FUNCTIONS[where]).encode())
+    assert sqlstate(owner, "call tandem.prepare('products')") == "TD004"

@@ -843,3 +843,49 @@ def test_no_insert_fails_for_a_deferred_foreign_key_beside_an_own_after_trigger(
     old.execute("delete from tblproduct")
     owner.execute("delete from supplier")
     old.execute(ROW, (1,))
+
+
+def test_a_write_on_the_way_forward_leaves_what_waits_as_it_is(db: Database) -> None:
+    """A write of a column that the leaf has already, to a row whose other columns wait for their
+    batch: the flat table has the say of those."""
+    owner = synced(db, 3)
+    owner.execute("call tandem.rollback('products')")
+    old = db.old_app()
+    old.execute("update tblproduct set amount = 20, status = 'off' where productid = 1")
+    until_rows(owner)
+    old.execute("update tblproduct set status = 'on' where productid = 1")
+    migrate(owner)
+    assert drift(owner) == []
+    assert one(owner, "select amount from tblproduct where productid = 1") == 20
+
+
+def test_a_new_programs_write_leaves_an_amount_that_waits(db: Database) -> None:
+    """The same from the other side, where the shop has a BEFORE trigger of its own."""
+    owner = synced(db, 3)
+    owner.execute(
+        "create function nothing() returns trigger language plpgsql set search_path = public"
+        " as $$ begin return new; end $$;"
+        "create trigger own before update of notes on tblconfig"
+        " for each row execute function nothing()"
+    )
+    owner.execute("call tandem.rollback('products')")
+    db.old_app().execute("update tblproduct set amount = 20, status = 'off' where productid = 1")
+    until_rows(owner)
+    query = "update tblconfig set status = 'off' where configid = %s"
+    db.new_app().execute(query, (config(owner),))
+    migrate(owner)
+    assert one(owner, "select amount from tblproduct where productid = 1") == 20
+
+
+@pytest.mark.parametrize("how", ["keep", "remove"])
+def test_a_linked_row_whose_key_leaves_the_range_of_the_run(db: Database, how: str) -> None:
+    """No batch comes to the new key of a row that waits: its key change carries it over."""
+    owner = synced(db, 3)
+    owner.execute(f"call tandem.rollback('products', '{how}')".encode())
+    old = db.old_app()
+    old.execute("update tblproduct set sku = 'new' where productid = 2")
+    until_rows(owner)
+    migrate(owner, p_max_batches=1, p_batch_rows=1)
+    old.execute("update tblproduct set productid = 1000 where productid = 2")
+    migrate(owner)
+    assert drift(owner) == []

@@ -215,7 +215,8 @@ begin
     group by r.relation
     union all
     select
-        'blocker', 'a function of a default, CHECK or index has no search_path of its own',
+        'blocker',
+        'a function of a default, CHECK, index or WHEN clause has no search_path of its own',
         r.relation, pg_catalog.count(*), pg_catalog.string_agg(u.function_name, ', '),
         'In a write of the sync it would find nothing but pg_catalog, and temporary tables of '
         'whoever writes. Either: alter function ... set search_path = ...; or name the schemas, '

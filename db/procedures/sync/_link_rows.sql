@@ -33,7 +33,7 @@ begin
             ) as kept
             left join (%11$s) on %5$I.%6$I = kept.kept_id
         ) as one
-        where flat.%8$I = one.row_key and one.kept_id is not null',
+        where flat.%8$I = one.row_key and one.kept_id is not null and flat.%2$I is null',
         v_definition ->> 'flat', r_leaf.sync, v_set, v_definition ->> 'status', r_leaf.name,
         r_leaf.id, v_ids, v_key, 'tandem_' || p_mapping, v_type,
         tandem._chain(p_mapping, 'left join'), pg_catalog.format(
@@ -45,6 +45,13 @@ begin
             end, v_key, v_type, 'tandem_' || p_mapping
         )
     ) using p_from, p_to;
+    if p_from is null then
+        -- done, also where a writer linked the row meanwhile
+        execute pg_catalog.format(
+            'delete from %I.kept as k where k.reason = ''adopted'' and k.leaf is null',
+            'tandem_' || p_mapping
+        );
+    end if;
 end
 $_link_rows$;
 

@@ -2,34 +2,67 @@ create or replace function tandem._unpinned(p_table regclass) returns table (fun
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $_unpinned$
-    with places (class, object) as (
-        select 'pg_catalog.pg_attrdef'::regclass, d.oid
-        from pg_catalog.pg_attrdef as d where d.adrelid = p_table
-        union all
-        select 'pg_catalog.pg_class'::regclass, i.indexrelid
-        from pg_catalog.pg_index as i where i.indrelid = p_table
-        union all
-        select 'pg_catalog.pg_constraint'::regclass, c.oid
-        from pg_catalog.pg_constraint as c
-        where c.conrelid = p_table or c.contypid in (
-            select a.atttypid from pg_catalog.pg_attribute as a where a.attrelid = p_table
+    with recursive steps (class, object, to_class, to_object) as (
+        select d.classid, d.objid, d.refclassid, d.refobjid
+        from pg_catalog.pg_depend as d
+        where d.refclassid in (
+            'pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_operator'::regclass,
+            'pg_catalog.pg_opclass'::regclass, 'pg_catalog.pg_type'::regclass
         )
         union all
-        select 'pg_catalog.pg_type'::regclass, a.atttypid
-        from pg_catalog.pg_attribute as a
-        where a.attrelid = p_table and not a.attisdropped
+        select 'pg_catalog.pg_operator'::regclass, o.oid, 'pg_catalog.pg_proc'::regclass, o.oprcode
+        from pg_catalog.pg_operator as o
+        union all
+        select 'pg_catalog.pg_opclass'::regclass, c.oid, 'pg_catalog.pg_proc'::regclass, a.amproc
+        from pg_catalog.pg_opclass as c
+        join pg_catalog.pg_amproc as a on a.amprocfamily = c.opcfamily
+        union all
+        select
+            'pg_catalog.pg_type'::regclass, c.contypid, 'pg_catalog.pg_constraint'::regclass, c.oid
+        from pg_catalog.pg_constraint as c where c.contypid <> 0
+        union all
+        select 'pg_catalog.pg_type'::regclass, t.oid, 'pg_catalog.pg_type'::regclass, t.typbasetype
+        from pg_catalog.pg_type as t where t.typbasetype <> 0
+    ),
+
+    places (class, object) as (
+        select b.class::oid, b.object
+        from (
+            select 'pg_catalog.pg_attrdef'::regclass, d.oid
+            from pg_catalog.pg_attrdef as d where d.adrelid = p_table
+            union all
+            select 'pg_catalog.pg_class'::regclass, i.indexrelid
+            from pg_catalog.pg_index as i where i.indrelid = p_table
+            union all
+            select 'pg_catalog.pg_constraint'::regclass, c.oid
+            from pg_catalog.pg_constraint as c where c.conrelid = p_table
+            union all
+            select 'pg_catalog.pg_trigger'::regclass, t.oid
+            from pg_catalog.pg_trigger as t
+            where t.tgrelid = p_table and not t.tgisinternal and t.tgname not like e'tandem\\_%'
+            union all
+            select 'pg_catalog.pg_type'::regclass, a.atttypid
+            from pg_catalog.pg_attribute as a
+            where a.attrelid = p_table and not a.attisdropped
+        ) as b (class, object)
+        union
+        select s.to_class, s.to_object
+        from places as o
+        join steps as s on s.class = o.class and s.object = o.object
+        left join pg_catalog.pg_proc as p
+            on o.class = 'pg_catalog.pg_proc'::regclass and p.oid = o.object
+        -- a function's text tells nothing to pg_depend, a body in BEGIN ATOMIC does
+        where p.oid is null or p.prosqlbody is not null
     )
 
-    select distinct p.oid::regprocedure::text
+    select p.oid::regprocedure::text
     from places as o
-    join pg_catalog.pg_depend as d on d.classid = o.class and d.objid = o.object
-    left join pg_catalog.pg_operator as x
-        on d.refclassid = 'pg_catalog.pg_operator'::regclass and x.oid = d.refobjid
-    join pg_catalog.pg_proc as p on p.oid = case d.refclassid
-        when 'pg_catalog.pg_proc'::regclass then d.refobjid else x.oprcode end
+    join pg_catalog.pg_proc as p on p.oid = o.object
     join pg_catalog.pg_language as l on l.oid = p.prolang
-    where l.lanname not in ('c', 'internal') and p.prosqlbody is null
+    where o.class = 'pg_catalog.pg_proc'::regclass
+        and l.lanname not in ('c', 'internal') and p.prosqlbody is null
         and p.pronamespace not in ('pg_catalog'::regnamespace, 'tandem'::regnamespace)
+        and p.prorettype <> 'trigger'::regtype
         and not exists (
             select from pg_catalog.unnest(p.proconfig) as c (setting)
             where c.setting like 'search_path=%'
@@ -37,5 +70,5 @@ as $_unpinned$
 $_unpinned$;
 
 comment on function tandem._unpinned(regclass) is
-'The functions behind defaults, generated columns, CHECKs, indexes and domains of a table that '
-'have no search_path of their own.';
+'The functions behind defaults, generated columns, CHECKs, indexes, domains and WHEN clauses of a '
+'table that have no search_path of their own.';

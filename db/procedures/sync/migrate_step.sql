@@ -10,6 +10,7 @@ set search_path = pg_catalog, pg_temp
 as $migrate_step$
 declare
     v_stage text;
+    v_again boolean;
     r_run tandem.run := tandem._run_of('migrate', p_mapping, p_run);
     r_switch record;
     r_result tandem.step_result;
@@ -57,7 +58,15 @@ begin
         );
     end if;
     -- The last key is read after the barrier: later rows are the triggers' work.
-    r_result.cursor := r_run.cursor || pg_catalog.jsonb_build_object('stage', 'restore');
+    -- What has an id by now is compared: the flat table's triggers were on before the others.
+    execute pg_catalog.format(
+        'select exists (select from %s as flat where flat.%I is not null)',
+        (tandem._mapping_of(p_mapping)).definition ->> 'flat',
+        (select l.sync from tandem._levels(p_mapping) as l where l.is_leaf)
+    ) into v_again;
+    r_result.cursor := r_run.cursor || pg_catalog.jsonb_build_object(
+        'stage', 'restore', 'again', v_again or coalesce((r_run.cursor ->> 'again')::boolean, false)
+    );
     return r_result;
 end
 $migrate_step$;

@@ -11,6 +11,7 @@ language plpgsql security definer set search_path = {{ m.search_path | path }} a
 declare
     {{ variables() }}
     v_pull boolean := false;
+    v_whole boolean := false;
     v_kept uuid;
 {% for pair in m.leaf.pairs %}
     v_changed_{{ loop.index | literal }} boolean := {{ pair | flat_changed }};  -- {{ pair.flat | ident }}
@@ -42,6 +43,8 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
         ) then
             perform tandem._resolve({{ m.name | literal }}, {{ m.flat.key | column('old') }}::text, 'key changed');
         end if;
+        -- the run's batches may have passed the new key
+        v_whole := not exists (select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'migrated');
     end if;
 {% if m.satellites %}
     -- A due row comes into force first; what this statement changed is newer.
@@ -56,13 +59,13 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
 {% endfor %}
     end if;
 {% endif %}
-    if {{ m.leaf.sync | column('new') }} is null or {{ m.flat.status | column('new') }} is distinct from 'active'
+    if v_whole or {{ m.leaf.sync | column('new') }} is null or {{ m.flat.status | column('new') }} is distinct from 'active'
         or {{ S | ident }}._fault(
             {% for pair in m.pairs %}{{ pair.flat | column('new') }}{{ ', ' if not loop.last }}{% endfor %}
 
         ) is not null
     then
-        -- not migrated yet, or rejected
+        -- not migrated yet, rejected, or perhaps out of the batches' reach
         perform {{ S | ident }}._push({{ m.flat.key | column('new') }});
     else
         if {% for level in m.levels %}{% set outer = loop %}{% for pair in level.key_pairs %}{{ pair | flat_changed }}{{ '
@@ -108,13 +111,23 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
             ) then
                 perform {{ S | ident }}._push({{ m.flat.key | column('new') }});
             else
-                v_pull := {{ S | ident }}._differs({{ m.leaf.sync | column('new') }});
+                v_pull := exists (
+                    select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+                    where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('new') }}
+                        and ({% for pair in m.leaf.pairs %}v_changed_{{ loop.index | literal }} and {{ pair | differs('new', m.leaf.name) }}{{ '
+                            or ' if not loop.last }}{% endfor %})
+                );
             end if;
         end if;
 {% endif %}
         if v_pull then
-            -- a BEFORE trigger of the application stored something else, or nothing: the truth now
-            perform {{ S | ident }}._pull({{ m.leaf.sync | column('new') }});
+            -- A BEFORE trigger of the application stored something else, or nothing: the truth now. Not of
+            -- columns that wait for their batch.
+            if exists (select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'migrated') then
+                perform {{ S | ident }}._pull({{ m.leaf.sync | column('new') }});
+            else
+                perform {{ S | ident }}._push({{ m.flat.key | column('new') }});
+            end if;
         end if;
     end if;
     {{ leave('f2h') }}

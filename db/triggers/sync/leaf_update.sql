@@ -60,8 +60,14 @@ not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
 {% endfor %}
         ) then
             perform {{ S | ident }}._push({{ m.flat.key | column('r_flat') }}, null, 1);
-        elsif not v_found and tandem._has_own_triggers({{ m.name | literal }}) and {{ S | ident }}._differs({{ m.leaf.id | column('new') }}) then
-            perform {{ S | ident }}._settle({{ m.leaf.id | column('new') }});
+        elsif not v_found and tandem._has_own_triggers({{ m.name | literal }}) then
+            -- a BEFORE trigger of the application suppressed that: the flat row is the truth
+            perform {{ S | ident }}._push({{ m.flat.key | column('flat') }}, null, 1)
+            from {{ m.flat.table | relation(m.schema) }} as flat
+            join {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} on {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('flat') }}
+            where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('new') }} and {{ m.flat.status | column('flat') }} is distinct from 'rejected'
+                and ({% for pair in m.leaf.pairs %}v_changed_{{ loop.index | literal }} and {{ pair | differs('flat', m.leaf.name) }}{{ '
+                    or ' if not loop.last }}{% endfor %});
         end if;
     end if;
 {% endif %}
