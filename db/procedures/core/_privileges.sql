@@ -18,6 +18,7 @@ as $_privileges$
     routines (name, rank) as (
         values
         ('version', 1), ('is_blank', 1),
+        ('doctor', 1), ('_doctor_server', 1), ('_doctor_mapping', 1),
         ('_mapping_of', 1), ('_next_step', 1), ('_require_phase', 1), ('_setting_of', 1),
         ('_status', 1), ('_running', 1), ('_run_lock', 1),
         ('plan', 2), ('analyze', 2), ('migrate', 2), ('validate', 2), ('drift', 2),
