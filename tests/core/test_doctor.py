@@ -198,3 +198,30 @@ def test_the_command_shows_it_and_exits_1_where_there_is_a_problem(
     assert rows[0]["subject"] == "tool" and rows[0]["state"] == "ok"
     absent = pgtandem("doctor", dsn=bare_db.owner_dsn)
     assert (absent.code, "pgtandem deploy" in absent.err) == (1, True)
+
+
+def test_metrics_say_what_status_says(db: Database, owner: Connection) -> None:
+    owner.execute("update tblproduct set status = 'x' where productid <= 7")
+    owner.execute("insert into tblproduct (productname) values (' ')")
+    owner.execute("select tandem.grant_to('old_app', 'reader')")
+    rows = db.old_app().execute("select metric, labels, value from tandem.metrics").fetchall()
+    found = {(metric, frozenset(labels.items())): value for metric, labels, value in rows}
+    assert len(found) == len(rows)
+
+    def value(metric: str, **labels: str) -> float:
+        return found[metric, frozenset({"mapping": "products", **labels}.items())]
+
+    forward = {"direction": "flat_to_hierarchy"}
+    calls = one(owner, "select flat_to_hierarchy_calls from tandem.status")
+    assert value("tandem_sync_calls_total", **forward) == calls == 8
+    assert value("tandem_sync_errors_total", **forward) == 0
+    buckets = [
+        value("tandem_sync_seconds_bucket", **forward, le=le)
+        for le in ("0.0001", "0.0003", "0.001", "0.003", "0.01", "+Inf")
+    ]
+    assert buckets == sorted(buckets) and buckets[-1] == calls
+    assert value("tandem_phase", phase="migrated") == 1
+    assert value("tandem_rejected_rows") == 1
+    assert value("tandem_sync_on", **forward) == 1
+    assert value("tandem_runs", kind="migrate") == 1
+    assert value("tandem_run_rows_read", kind="migrate") == 20

@@ -20,12 +20,12 @@ as $_privileges$
         ('version', 1), ('is_blank', 1),
         ('doctor', 1), ('_doctor_server', 1), ('_doctor_mapping', 1),
         ('_mapping_of', 1), ('_next_step', 1), ('_require_phase', 1), ('_setting_of', 1),
-        ('_status', 1), ('_running', 1), ('_run_lock', 1),
+        ('_status', 1), ('_metrics', 1), ('_running', 1), ('_run_lock', 1),
         ('plan', 2), ('analyze', 2), ('migrate', 2), ('validate', 2), ('drift', 2),
         ('drift_count', 2), ('repair', 2), ('show', 2), ('retry_rejected', 2),
         ('apply_due', 2), ('migrate_step', 2), ('repair_step', 2), ('retry_rejected_step', 2),
         ('apply_due_step', 2), ('_analyze_schema', 2), ('_check_key', 2), ('is_castable', 2),
-        ('_analyze_data', 2), ('_sample', 2),
+        ('_analyze_data', 2), ('_sample', 2), ('_level_rows', 2),
         ('_run', 2), ('_run_begin', 2), ('_run_fence', 2), ('_run_batch', 2), ('_run_finish', 2),
         ('_run_line', 2), ('_step_of', 2), ('_lock_holders', 2),
         ('_failure', 2), ('_raise', 2), ('_atomic_message', 2),
@@ -63,6 +63,7 @@ as $_privileges$
     join (
         values
         (1, 'select on tandem.status'), (1, 'select on tandem.progress'),
+        (1, 'select on tandem.metrics'),
         (1, 'select on tandem.run'), (1, 'select on tandem.run_batch'),
         (1, 'select on tandem.deployment'), (1, 'select on tandem.schema_change'),
         (1, 'select on tandem.phase_step'), (1, 'select on tandem.mapping'),

@@ -12,6 +12,7 @@ declare
     v_path text := pg_catalog.current_setting('search_path');
     v_stage text;
     v_left boolean;
+    v_drift bigint;
     r_run tandem.run;
     r_result tandem.step_result;
 begin
@@ -29,13 +30,16 @@ begin
         return r_result;
     elsif v_stage = 'checks' then
         r_result.done := true;
-        select pg_catalog.format(
+        select pg_catalog.sum(v.actual::bigint) filter (where v.check_name in (
+            'every row migrated', 'a leaf per flat row', 'a flat row per leaf', 'links', 'values'
+        )), pg_catalog.format(
             'checks: %s passed, %s failed%s', pg_catalog.count(*) filter (where v.passed),
             pg_catalog.count(*) filter (where not v.passed),
             ' (' || pg_catalog.string_agg(v.check_name, ', ') filter (where not v.passed) || ')'
         )
-        into r_result.message
+        into v_drift, r_result.message
         from tandem.validate(p_mapping) as v;
+        update tandem.run as r set drift_rows = v_drift where r.run_id = p_run;
         return r_result;
     end if;
     perform tandem._note_due(p_mapping);

@@ -12,11 +12,13 @@ begin
     r_result := tandem._inside(p_mapping, 'repair', p_run, p_rows, p_failure);
     if r_result.done then
         -- here and not in the batch: a comparison of everything wants the plans that it forbids
-        select pg_catalog.format(
+        update tandem.run as r set drift_rows = tandem.drift_count(p_mapping)
+        where r.run_id = p_run
+        returning pg_catalog.format(
             case when (r.params ->> 'dry_run')::boolean
                 then 'dry run: nothing was changed, the counts are what would be done; drift is %s'
                 else 'drift now: %s' end,
-            tandem.drift_count(p_mapping)
+            r.drift_rows
         ) || coalesce((
             select pg_catalog.format(
                 '; %s could not be deleted (tandem.rejected_row, resolution not deleted by '
@@ -26,9 +28,7 @@ begin
             where d.run_id = p_run and d.resolution = 'not deleted by repair'
             having pg_catalog.count(*) > 0
         ), '')
-        into r_result.message
-        from tandem.run as r
-        where r.run_id = p_run;
+        into r_result.message;
     end if;
     return r_result;
 end

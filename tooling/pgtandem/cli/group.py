@@ -20,7 +20,7 @@ SECTIONS: Final = {
     "A mapping, in the order of use": (
         "init render plan prepare analyze migrate validate drift show repair rollback sync load"
     ),
-    "The package": "demo deploy undeploy bundle status doctor lint test",
+    "The package": "demo deploy undeploy bundle status doctor report lint test",
 }
 """Each verb is the module of the same name beside this one, and the command in it."""
 

@@ -100,6 +100,7 @@ create table tandem.run (
     batches integer not null default 0,
     attempt integer not null default 1,
     message text,
+    drift_rows bigint,
     error_sqlstate text,
     error_message text,
     started_by text not null default session_user,
@@ -127,7 +128,8 @@ create index run_started_idx on tandem.run (started_at);
 
 comment on table tandem.run is
     'A row per long operation. State running with no live session is an interrupted run: the same '
-    'CALL again resumes it. read_rows = written_rows + unchanged_rows + rejected_rows, always.';
+    'CALL again resumes it. read_rows = written_rows + unchanged_rows + rejected_rows, always. '
+    'drift_rows: what tandem.drift_count said at its end, where it asked.';
 
 create table tandem.run_batch (
     run_id bigint not null,
