@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -56,7 +57,11 @@ def test_a_mapping_that_is_not_prepared(db: Database) -> None:
     owner = db.owner()
     assert check(owner, "made ready")[:2] == ("ok", "not yet")
     assert check(owner, "phase")[1].startswith("deployed since ")
-    assert "tandem.prepare" in check(owner, "next step")[1]
+    _, step, then = check(owner, "next step")
+    assert (step, then) == (
+        "SELECT * FROM tandem.plan('products');",
+        "then CALL tandem.prepare('products')",
+    )
 
 
 def test_an_unknown_mapping_is_refused(owner: Connection) -> None:
@@ -205,7 +210,9 @@ def test_metrics_say_what_status_says(db: Database, owner: Connection) -> None:
     owner.execute("insert into tblproduct (productname) values (' ')")
     owner.execute("select tandem.grant_to('old_app', 'reader')")
     rows = db.old_app().execute("select metric, labels, value from tandem.metrics").fetchall()
-    found = {(metric, frozenset(labels.items())): value for metric, labels, value in rows}
+    found: dict[Any, float] = {
+        (metric, frozenset(labels.items())): value for metric, labels, value in rows
+    }
     assert len(found) == len(rows)
 
     def value(metric: str, **labels: str) -> float:

@@ -35,6 +35,7 @@ from pgtandem.load import LoadProgress, check_file, load_file
 from pgtandem.mapping import load_mapping
 from pgtandem.paths import db_dir
 from pgtandem.progress import Stopped, call_with_bar
+from pgtandem.report.mapping import mapping_report
 from pgtandem.server import KeptServer
 
 DATABASE: Final = "shop"
@@ -196,7 +197,9 @@ def _run(
         _migrate_online(report, server, owner, stack)
         _show_both_ways(report, server, owner)
         _final_checks(report, owner, generated=csv is None)
-    _summary(report, server, time.monotonic() - started)
+        page = server.folder / "report.html"
+        page.write_text(mapping_report(owner, MAPPING).html(), encoding="utf-8")
+    _summary(report, server, page, time.monotonic() - started)
     return 0 if report.passed else 1
 
 
@@ -581,7 +584,7 @@ def _final_checks(report: Report, owner: Connection, *, generated: bool) -> None
         report.check(f"the {blank} rows without a name are the rejected ones", blank == rejected)
 
 
-def _summary(report: Report, server: KeptServer, seconds: float) -> None:
+def _summary(report: Report, server: KeptServer, page: Path, seconds: float) -> None:
     _title(report, "Summary")
     table = Table(show_header=False)
     for what, value in [*report.figures, ("the whole demo", f"{seconds:.1f} s")]:
@@ -592,6 +595,7 @@ def _summary(report: Report, server: KeptServer, seconds: float) -> None:
         report.console.print(f"[bold red]{len(failed)} checks failed:[/] {'; '.join(failed)}")
     else:
         report.console.print(f"[green]All {len(report.checks)} checks passed.[/]")
+    report.console.print(f"To look at: {page}", markup=False, highlight=False, soft_wrap=True)
     report.console.print(
         f"The server stays: {_this_program()} --dsn"
         f" '{server.conninfo(DATABASE, 'shop_owner')}' status",

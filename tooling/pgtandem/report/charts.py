@@ -20,7 +20,7 @@ PAGE_COLOURS: Final = {
     GRID: "var(--grid)",
     **{colour: f"var(--series-{number})" for number, colour in enumerate(SERIES, 1)},
 }
-SETTINGS: Final = {
+SETTINGS: Final[Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "pgtandem",  # the same plot is the same SVG
     "font.size": 10,

@@ -39,7 +39,8 @@ group by 1 order by 1
 
 
 def mapping_report(conn: Connection, mapping: str) -> Page:
-    """Read everything that the page shows; operators may."""
+    """Read everything that the page shows; operators may. An unknown mapping is TD001."""
+    _rows(conn, "select tandem._mapping_of(%(mapping)s)", mapping)
     status = _rows(conn, "select * from tandem.status where mapping = %(mapping)s", mapping)[0]
     made = _rows(conn, "select clock_timestamp() as now, tandem.version() as version", mapping)[0]
     is_prepared = status.phase != "deployed"
@@ -55,7 +56,9 @@ def mapping_report(conn: Connection, mapping: str) -> Page:
     page.tiles = [
         Tile("phase", status.phase),
         Tile("drift now", "not prepared" if drift is None else drift, "problem" if drift else "ok"),
-        Tile("rejected rows, open", status.rejected_rows, "warning" if status.rejected_rows else ""),
+        Tile(
+            "rejected rows, open", status.rejected_rows, "warning" if status.rejected_rows else ""
+        ),
         Tile("kept rows", status.kept_rows),
         Tile("flat to hierarchy", status.flat_to_hierarchy or "absent"),
         Tile("hierarchy to flat", status.hierarchy_to_flat or "absent"),
@@ -188,7 +191,7 @@ def _latency(conn: Connection, mapping: str) -> Section:
     )
 
 
-def _drift(conn: Connection, mapping: str, now: Any, drift: int) -> list[Section]:
+def _drift(conn: Connection, mapping: str, now: Any, drift: Any) -> list[Section]:
     history = _rows(
         conn,
         "select finished_at, drift_rows, kind, run_id from tandem.run"
@@ -202,7 +205,11 @@ def _drift(conn: Connection, mapping: str, now: Any, drift: int) -> list[Section
         Section(
             "Drift",
             "At the end of each migration and repair, and now: differences between the shapes.",
-            [lines("Drift", times, [Series("drift", counts)], x_label="UTC", y_label="differences")],
+            [
+                lines(
+                    "Drift", times, [Series("drift", counts)], x_label="UTC", y_label="differences"
+                )
+            ],
         )
     ]
 
@@ -240,8 +247,8 @@ def _runs(conn: Connection, mapping: str) -> Section:
     runs = _rows(
         conn,
         "select p.run_id, p.kind || case when (r.params ->> 'dry_run')::boolean then ' (dry)'"
-        " else '' end as kind, p.state, p.read_rows, p.written_rows, p.unchanged_rows, p.rejected_rows,"
-        " p.batches, p.attempt, r.updated_at - p.started_at as took,"
+        " else '' end as kind, p.state, p.read_rows, p.written_rows, p.unchanged_rows,"
+        " p.rejected_rows, p.batches, p.attempt, r.updated_at - p.started_at as took,"
         " round(p.wal_bytes / 1e6, 1) as wal_mb,"
         " p.started_by, p.started_at, p.message"
         " from tandem.progress as p join tandem.run as r using (run_id)"
@@ -249,6 +256,4 @@ def _runs(conn: Connection, mapping: str) -> Section:
         mapping,
     )
     heads = [name.removesuffix("_rows").replace("_", " ") for name in columns]
-    return Section(
-        "Runs", f"The last {RUNS} at most, the newest first.", table=Table(heads, runs)
-    )
+    return Section("Runs", f"The last {RUNS} at most, the newest first.", table=Table(heads, runs))
