@@ -2,7 +2,7 @@
 # and make are all that has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-matrix bench lint clean
+.PHONY: help env demo test test-faults test-matrix bench lint clean
 
 # The first Python of a fitting version that can make virtual environments; PYTHON=... overrides.
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -48,6 +48,9 @@ demo: $(STAMP) ## migrate a flat catalogue while an old program writes; CSV=path
 
 test: $(STAMP) ## all tests, on a throwaway server; PYTEST='...' adds options
 	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
+
+test-faults: $(STAMP) ## a running system broken on purpose: a hundred kills and more; PYTEST='...' adds options
+	@$(BIN)/python -m pytest -m faults -n $(WORKERS) tests/faults $(PYTEST)
 
 # Servers 15 to 17 come from npm (tests/servers.py); 18 is what `make test` runs on.
 MATRIX ?= 15 16 17
