@@ -28,12 +28,12 @@ class Approved:
             return
         lines = list(
             difflib.unified_diff(
-                there.splitlines(), text.splitlines(), f"approved/{name}", "now", lineterm="", n=1
+                there.splitlines(), text.splitlines(), f"{self.folder.name}/{name}", "now", lineterm="", n=1
             )
         )
         rest = f"\n... and {len(lines) - SHOWN_LINES} lines" if len(lines) > SHOWN_LINES else ""
         raise AssertionError(
-            f"tests/approved/{name} is not what there is now. Where the change is wanted: run this "
+            f"{self.folder.name}/{name} is not what there is now. Where the change is wanted: run this "
             "test with --approve (make test PYTEST='--approve'), read the diff that git shows, "
             "commit it.\n" + "\n".join(lines[:SHOWN_LINES]) + rest
         )
