@@ -24,16 +24,17 @@ class Approved:
             file.write_text(text, encoding="utf-8")
             return
         there = file.read_text(encoding="utf-8") if file.exists() else ""
+        shown = f"{self.folder.name}/{name}"
         if there == text:
             return
         lines = list(
             difflib.unified_diff(
-                there.splitlines(), text.splitlines(), f"{self.folder.name}/{name}", "now", lineterm="", n=1
+                there.splitlines(), text.splitlines(), shown, "now", lineterm="", n=1
             )
         )
         rest = f"\n... and {len(lines) - SHOWN_LINES} lines" if len(lines) > SHOWN_LINES else ""
         raise AssertionError(
-            f"{self.folder.name}/{name} is not what there is now. Where the change is wanted: run this "
+            f"{shown} is not what there is now. Where the change is wanted: run this "
             "test with --approve (make test PYTEST='--approve'), read the diff that git shows, "
             "commit it.\n" + "\n".join(lines[:SHOWN_LINES]) + rest
         )
