@@ -34,7 +34,7 @@ class Writer(threading.Thread):
     two and more where the connection broke while it waited for the answer.
     """
 
-    def __init__(self, dsn: str, statement: str, number: int, rows: int, seed: int) -> None:
+    def __init__(self, dsn: str, statement: str, number: int, rows: int, seed: str) -> None:
         super().__init__(daemon=True)
         self.dsn, self.statement, self.number, self.rows = dsn, statement, number, rows
         self.random = random.Random(seed)
@@ -90,7 +90,7 @@ def writing(
 ) -> Iterator[list[Writer]]:
     """Two programs of each side that write all the time."""
     writers = [
-        Writer(*program, number, rows, seed + number)
+        Writer(*program, number, rows, f"{seed} {side} {number}")
         for side, program in (("old", (shop.old_app_dsn, OLD)), ("new", (shop.new_app_dsn, NEW)))
         if side in sides
         for number in (1, 2)
@@ -198,7 +198,7 @@ def assert_nothing_lost(conn: psycopg.Connection, writers: Sequence[Writer], wha
             rows = conn.execute(query, (list(writer.known),)).fetchall()
             assert len(rows) == len(writer.known), f"{table}: {what}"
             lost = [row for row in rows if not {row[1], UNKNOWN} & writer.known[row[0]]]
-            assert lost == [], f"{table}: {what}"
+            assert lost == [], f"{table}: {what}: {lost}"
 
 
 def assert_nothing_left_behind(conn: psycopg.Connection) -> None:

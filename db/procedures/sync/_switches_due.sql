@@ -1,3 +1,5 @@
+-- The hierarchy's side first: the flat side's triggers make leaves, and what a new program writes to
+-- one is to reach its row.
 create or replace function tandem._switches_due(p_mapping text)
 returns table (relation text, direction text, wished boolean)
 language sql stable
@@ -10,7 +12,7 @@ as $_switches_due$
             ('hierarchy_to_flat', m.hierarchy_to_flat)
     ) as w (direction, wished)
     join tandem._switches(p_mapping) as s on s.direction = w.direction and s.enabled <> w.wished
-    order by s.direction, s.relation
+    order by s.direction desc, s.relation
 $_switches_due$;
 
 comment on function tandem._switches_due(text) is

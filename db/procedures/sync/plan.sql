@@ -69,7 +69,7 @@ begin
             select distinct x.relation, x.direction from tandem._switches(p_mapping) as x
             where x.direction <> 'log' and not x.enabled
         ) as w
-        order by w.direction, w.relation
+        order by w.direction desc, w.relation
     loop
         step := step + 1;
         verb := 'migrate';
