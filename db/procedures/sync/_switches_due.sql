@@ -1,5 +1,5 @@
--- The hierarchy's side first: the flat side's triggers make leaves, and what a new program writes to
--- one is to reach its row.
+-- The hierarchy's side first: the flat side's triggers make leaves, and what a new program writes
+-- to one is to reach its row.
 create or replace function tandem._switches_due(p_mapping text)
 returns table (relation text, direction text, wished boolean)
 language sql stable
