@@ -152,7 +152,7 @@ def test_wrong_names_and_wrong_use_exit_with_2(run: Callable[..., Done], tmp_pat
     refused(run("sync", "products", "--direction", "log"), 2, "--on")
     refused(run("migrate", "products", "--target-ms", "-5"), 2)
     refused(run("repair", "products", "--authority", "nobody"), 2)
-    refused(run("report"), 2, "No such command")
+    refused(run("explain"), 2, "No such command")
     (tmp_path / "pgtandem.toml").write_text("mapings = []\n")
     refused(run("render", folder=tmp_path), 2, "mapings")
 

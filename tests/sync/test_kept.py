@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from support.databases import Connection, Database
 from support.locks import wait_for_lock_wait
 from support.shop import assert_in_step, in_background, migrate, one
-from sync.shops import Shop
+from sync.shops import Shop, sqlstate
 from sync.test_attacks import ROW, config, drift, run_sql, synced
 from sync.test_ways_back import forward_to_rows, noted, notes, rolled_back_to
 
@@ -387,7 +387,10 @@ def test_a_rollback_that_goes_on_switches_off_what_was_switched_on_meanwhile(
 ) -> None:
     owner = synced(db, 2)
     rolled_back_to(owner, stage, "remove", drop=False)
-    owner.execute("select tandem.set_sync('products', 'flat_to_hierarchy', true)")
+    on = "select tandem.set_sync('products', 'flat_to_hierarchy', true)"
+    assert sqlstate(owner, on) == "TD010"
+    # by hand, as ALTER TABLE ... ENABLE TRIGGER does it
+    owner.execute("select tandem._switch_all('products', 'flat_to_hierarchy', true)")
     db.old_app().execute("update tblproduct set sku = 'meanwhile' where productid = 1")
     db.old_app().execute(ROW, (3,))
     owner.execute("call tandem.rollback('products', 'remove')")
