@@ -163,3 +163,11 @@ def db(server: TestServer, deployed_template: str) -> Iterator[Database]:
     """This test's own database with an empty tblproduct and pgtandem deployed."""
     with server.clone(deployed_template) as database:
         yield database
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have to tell beside passing, such as their seeds: record_property("told", ...)."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(str(value))

@@ -148,7 +148,7 @@ def test_killed_at_any_moment_nothing_is_lost(  # noqa: PLR0917 - fixtures
     name: str,
     kill: Kill,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, object], None],
 ) -> None:
     seed = int(os.environ.get("PGTANDEM_SEED") or random.SystemRandom().randrange(10**6))
     rnd, log, verb = random.Random(seed), tmp_path / "psql.log", VERBS[name]
@@ -186,5 +186,4 @@ def test_killed_at_any_moment_nothing_is_lost(  # noqa: PLR0917 - fixtures
                 " from tblproduct"
             ).fetchone()
             assert counts == (ROWS, ROWS, ROWS), what
-    with capsys.disabled():
-        print(f"\n  {name}, {kill.__name__}: {killed} kills, PGTANDEM_SEED={seed}", end="")
+    record_property("told", f"{name}, {kill.__name__}: {killed} kills, PGTANDEM_SEED={seed}")
