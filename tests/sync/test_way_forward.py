@@ -407,9 +407,10 @@ def test_apply_due_does_not_pass_over_a_row_that_waits_to_be_linked(db: Database
     """apply_due goes beside a migration whose rows wait: the scheduled price of such a row comes
     into force."""
     owner = synced(db, 1)
-    schedule(owner, config(owner), 99, 1.5)
+    schedule(owner, config(owner), 99, 6)  # after the sync is on, also on a busy machine
     forward_to_rows(owner)
-    time.sleep(1.5)
+    assert one(owner, "select count(*) from tandem_products.due where effective > now()") == 1
+    time.sleep(6)
     owner.execute("call tandem.apply_due('products')")
     migrate(owner)
     assert one(owner, "select amount from tblproduct") == 99
