@@ -196,8 +196,8 @@ def test_a_write_to_an_adopted_row_leaves_what_waits_as_it_is(db: Database) -> N
 
 
 def test_a_leaf_written_while_the_sync_is_being_switched_on(db: Database) -> None:
-    """A new program's open transaction holds up the switch of one table; the flat table's triggers
-    are on, and link a new row. The run compares it when it comes to it."""
+    """A new program's open transaction holds up the switch of one table, while both sides write
+    others: nothing is adrift in the end."""
     owner = db.owner()
     owner.execute(ROW, (1,))
     owner.execute("call tandem.prepare('products')")

@@ -199,8 +199,8 @@ begin
         'blocker', 'a trigger function of your own has no search_path of its own', r.relation,
         pg_catalog.count(*), pg_catalog.string_agg(t.tgfoid::regproc::text, ', '),
         'Fired by a write of the sync it would find nothing but pg_catalog. Either: alter function '
-        '... set search_path = ...; or name the schemas, where only trusted roles may create '
-        'objects, in the mapping: [policy] search_path = ["public"].'
+        '... set search_path = public, pg_temp; or name the schemas, where only trusted roles may '
+        'create objects, in the mapping: [policy] search_path = ["public"].'
     from relations as r
     join pg_catalog.pg_trigger as t on t.tgrelid = r.oid
     join pg_catalog.pg_proc as p on p.oid = t.tgfoid
@@ -219,7 +219,8 @@ begin
         'a function of a default, CHECK, index or WHEN clause has no search_path of its own',
         r.relation, pg_catalog.count(*), pg_catalog.string_agg(u.function_name, ', '),
         'In a write of the sync it would find nothing but pg_catalog, and temporary tables of '
-        'whoever writes. Either: alter function ... set search_path = ...; or name the schemas, '
+        'whoever writes. Either: alter function ... set search_path = public, pg_temp (last, or '
+        'temporary tables come first); or name the schemas, '
         'where only trusted roles may create objects, in the mapping: '
         '[policy] search_path = ["public"].'
     from relations as r
