@@ -127,7 +127,9 @@ def cli_reference() -> str:
 
 
 def help_of(command: click.Command, name: str) -> str:
-    context = click.Context(command, info_name=name, terminal_width=96, max_content_width=96)
+    # The names of --help too: click keeps what the first caller's context says for good.
+    settings = main.context_settings | {"max_content_width": 96}
+    context = click.Context(command, info_name=name, terminal_width=96, **settings)
     return command.get_help(context)
 
 
