@@ -31,6 +31,13 @@ def fault(old: str, new: str, count: int = 1) -> str:
         ('lead = "amount"', 'lead = "amount"\nlaed = "x"', ["satellite 1", "laed"]),
         ('reject = "keep"', 'reject = "keep"\nrejekt = "x"', ["policy", "rejekt"]),
         ('add_leaf = "add_configuration"', 'add_leef = "x"', ["operations", "add_leef"]),
+        ('add_leaf = "add_configuration"', 'add_leaf = "guard"', ["'guard'", "of our own"]),
+        ('add_leaf = "add_configuration"', 'add_leaf = "_move"', ["'_move'", "of our own"]),
+        (
+            'add_leaf = "add_configuration"',
+            'add_leaf = "update_config"',
+            ["upsert function", "twice"],
+        ),
         ('{ policy = "reject" }', '{ policy = "reject", x = 1 }', ["missing.productname", "'x'"]),
         # a key that each session may write differently
         ('productid = "bigint"', 'productid = "date"', ["flat", "'productid'", "date"]),

@@ -76,7 +76,8 @@ def test_an_own_trigger_that_adds_a_price_does_not_undo_the_change_of_the_leaf(
     owner = synced(db)
     owner.execute(
         """
-        create function reprice() returns trigger language plpgsql set search_path = public as $$
+        create function reprice() returns trigger language plpgsql
+        set search_path = public, pg_temp as $$
         begin
             insert into tblconfigprice (priceid, configid, amount, currency, effectivefrom)
             values (gen_random_uuid(), new.configid, 99, 'USD', clock_timestamp());
@@ -255,7 +256,8 @@ def test_a_forged_origin_at_depth_one(db: Database) -> None:
         """
         create table orders (id int);
         grant insert on orders to old_app;
-        create function sold() returns trigger language plpgsql set search_path = public as $$
+        create function sold() returns trigger language plpgsql
+        set search_path = public, pg_temp as $$
         begin update tblproduct set status = 'sold'; return null; end $$;
         create trigger sold after insert on orders for each row execute function sold();
         """
@@ -517,7 +519,8 @@ def test_own_after_triggers(db: Database, write: str, action: str, name: str) ->
     }
     event = "insert" if table == "tblconfigprice" else "update"
     owner.execute(
-        f"create function own() returns trigger language plpgsql set search_path = public as $$ begin"
+        "create function own() returns trigger language plpgsql"
+        f" set search_path = public, pg_temp as $$ begin"
         f" if pg_trigger_depth() = 1 then {does.format(**ids)}; end if; return null; end $$;"
         f" create trigger {name} after {event} on {table} for each row execute function own()"
     )

@@ -32,7 +32,7 @@ def waiting(db: Database, rows: int) -> Connection:
 
 
 NO_DEAR_PRICES = """
-create function cheap() returns trigger language plpgsql set search_path = public as $$
+create function cheap() returns trigger language plpgsql set search_path = public, pg_temp as $$
 begin
     if new.amount > 10 then return null; end if;
     return new;
@@ -132,7 +132,8 @@ def test_an_own_trigger_that_makes_a_default_child_of_each_parent(db: Database, 
     owner = waiting(db, 0)
     owner.execute(
         """
-        create function child() returns trigger language plpgsql set search_path = public as $$
+        create function child() returns trigger language plpgsql
+        set search_path = public, pg_temp as $$
         begin
             insert into tblproductversion (versionid, baseproductid, version)
             values (gen_random_uuid(), new.baseproductid, '1');
@@ -163,7 +164,8 @@ def test_a_fault_that_all_rows_share_rejects_none(db: Database, body: str, state
     owner = waiting(db, 20)
     owner.execute(
         f"""
-        create function broken() returns trigger language plpgsql set search_path = public as $$
+        create function broken() returns trigger language plpgsql
+        set search_path = public, pg_temp as $$
         begin
             {body};
             return new;

@@ -51,7 +51,7 @@ def test_a_forged_origin_does_not_hide_what_a_trigger_of_the_owner_writes(
         create table inbox (id int);
         grant insert on inbox to old_app;
         create function taken() returns trigger language plpgsql security definer
-        set search_path = public as $$ begin {text}; return null; end $$;
+        set search_path = public, pg_temp as $$ begin {text}; return null; end $$;
         create trigger taken after insert on inbox for each row execute function taken();
         """.encode()
     )
@@ -135,7 +135,7 @@ def test_code_of_another_role_that_is_there_blocks_prepare(db: Database) -> None
     owner.execute("grant all on schema mine to old_app")
     old.execute(
         """
-        create function mine.look() returns trigger language plpgsql set search_path = mine
+        create function mine.look() returns trigger language plpgsql set search_path = mine, pg_temp
         as $$ begin return null; end $$;
         create trigger look after update on public.tblproduct
         for each row execute function mine.look();

@@ -58,28 +58,31 @@ def test_rows_go_both_ways_under_hostile_names(order_shop: Shop) -> None:
     shop.assert_in_step()
 
 
-@pytest.mark.parametrize(
-    "part, name",
-    [
-        (part, name)
-        for part in ("base", "config", "price")
-        for name in ("d", "due", "r_flat")
-        if (part, name) != ("base", "due")
-    ],
-)
+PARTS = ["base", "config", "price"]
+
+
+def called(part: str, name: str) -> str:
+    """The default mapping with a part of another name."""
+    source = products().source
+    assert f'name = "{part}"\ntable' in source
+    return source.replace(f'name = "{part}"\ntable', f'name = "{name}"\ntable')
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("name", ["d", "due", "r_flat", "excluded", "flat", "leaf", "new", "old"])
+def test_a_name_that_the_rendered_code_uses_is_refused(part: str, name: str) -> None:
+    """Names of parts become aliases and variables."""
+    with pytest.raises(MappingError, match="none of all, d, due"):
+        parse_mapping(called(part, name))
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("name", ["r", "p", "k", "level", "todo"])
 def test_a_part_that_is_called_like_an_alias_of_ours(
     server: TestServer, part: str, name: str
 ) -> None:
-    """Names of parts become aliases and variables of the rendered code. A name that it uses itself
-    is refused, or rows go both ways under it."""
-    source = products().source
-    assert f'name = "{part}"\ntable' in source
-    try:
-        mapping = parse_mapping(
-            source.replace(f'name = "{part}"\ntable', f'name = "{name}"\ntable')
-        )
-    except MappingError:
-        return
+    """What is not refused works both ways."""
+    mapping = parse_mapping(called(part, name))
     with server.clone(None) as database:
         shop = Shop(database, mapping)
         shop.owner.execute(flat_table(mapping).encode())
@@ -92,4 +95,8 @@ def test_a_part_that_is_called_like_an_alias_of_ours(
         )
         shop.old.execute("update tblproduct set productname = 'y', amount = 7")
         shop.old.execute("insert into tblproduct (productid, productname) values (2, 'z')")
+        shop.assert_in_step()
+        shop.owner.execute("call tandem.rollback('products', 'remove')")
+        shop.old.execute("update tblproduct set productname = 'w' where productid = 1")
+        shop.migrate()
         shop.assert_in_step()

@@ -125,7 +125,7 @@ def test_a_leaf_that_an_unlinked_flat_row_waits_for_is_not_extra(
 
 
 POISON = """
-create function poison() returns trigger language plpgsql set search_path = public as $$
+create function poison() returns trigger language plpgsql set search_path = public, pg_temp as $$
 begin
     if new.status = 'bad' then
         perform pg_advisory_lock_shared(42);

@@ -167,7 +167,7 @@ UNPINNED = (
 
 PLACES_OF_FUNCTIONS = {
     "trigger's WHEN": (
-        "create function own() returns trigger language plpgsql set search_path = public"
+        "create function own() returns trigger language plpgsql set search_path = public, pg_temp"
         " as $$ begin return new; end $$; create trigger own before update on tblproduct"
         " for each row when (ok(new.sku)) execute function own()"
     ),
@@ -190,3 +190,64 @@ def test_a_function_behind_a_function_has_a_path_or_is_a_blocker(db: Database, w
     owner.execute("select setval('tblproduct_productid_seq', 100)")
     owner.execute((UNPINNED + PLACES_OF_FUNCTIONS[where]).encode())
     assert sqlstate(owner, "call tandem.prepare('products')") == "TD004"
+
+
+WITHOUT_PG_TEMP = ["public", "pg_temp, public", "''", '"public, pg_temp"']
+
+
+@pytest.mark.parametrize("path", WITHOUT_PG_TEMP)
+@pytest.mark.parametrize("place", ["trigger", "default"])
+@pytest.mark.parametrize("policy", [(), ("public",)], ids=["no path", "public"])
+def test_a_path_of_a_functions_own_ends_in_pg_temp(
+    audited: Database, place: str, path: str, policy: tuple[str, ...]
+) -> None:
+    """Temporary tables come first where a path does not say so: whoever writes would make the
+    owner, as whom the sync writes, fire triggers of theirs. The cure can be pasted."""
+    owner = audited.owner()
+    owner.execute("alter function note() set search_path = public, pg_temp")
+    if place == "default":
+        owner.execute(
+            "create function next_code() returns int language sql as 'select 1';"
+            "alter table tblproduct add code int default next_code()"
+        )
+    function = {"trigger": "note", "default": "next_code"}[place]
+    owner.execute(f"alter function {function}() set search_path = {path}".encode())
+    deploy(owner, [replace(products(), search_path=policy)])
+    found = owner.execute(
+        "select finding, sample, substring(cure, 'alter function.*')"
+        " from tandem.analyze('products') where severity = 'blocker'"
+    ).fetchall()
+    said = path if path[0] != "'" else '""'
+    assert [row[:2] for row in found] == [
+        (
+            "the search_path of a function of your own does not end in pg_temp",
+            f"public.{function}(): {said}",
+        )
+    ]
+    assert sqlstate(owner, "call tandem.prepare('products')") == "TD004"
+    owner.execute(str(found[0][2]).encode())
+    owner.execute("call tandem.prepare('products')")
+
+
+def test_a_schema_of_a_functions_own_path_where_everyone_may_create(audited: Database) -> None:
+    with audited.superuser() as admin:
+        admin.execute("create schema tools; grant create, usage on schema tools to public")
+    owner = audited.owner()
+    owner.execute("alter function note() set search_path = tools, public, pg_temp")
+    deploy(owner, [products()])
+    assert blockers(owner) == ["everyone may create objects in a schema of the search path"]
+
+
+def test_a_function_of_a_forced_policy_has_a_path_or_is_a_blocker(db: Database) -> None:
+    """It runs on what the sync writes; where row security is not forced it does not."""
+    owner = db.owner()
+    owner.execute(
+        UNPINNED + "create policy everything on tblproduct using (true) with check (true);"
+        "create policy valid on tblproduct as restrictive using (ok(sku) is not false);"
+        "alter table tblproduct enable row level security"
+    )
+    assert blockers(owner) == []
+    owner.execute("alter table tblproduct force row level security")
+    assert blockers(owner) == [
+        "a function of a default, CHECK, index or WHEN clause has no search_path of its own"
+    ]

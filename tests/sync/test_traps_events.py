@@ -16,7 +16,8 @@ def own_trigger(
 ) -> None:
     """A trigger of the application's own, as its owner makes it."""
     shop.owner.execute(
-        f"create function {name}() returns trigger language plpgsql set search_path = public "
+        f"create function {name}() returns trigger language plpgsql "
+        f"set search_path = public, pg_temp "
         f"as $$ begin {body} end $$;"
         f"create trigger {name} {when} on {table} for each row when ({condition}) "
         f"execute function {name}()"

@@ -34,7 +34,7 @@ columns = { KEY = "KEY" }
 missing = { KEY = { policy = "reject" } }
 types = { KEY = "TYPE" }
 [leaf]
-name = "leaf"
+name = "item"
 table = "fleaf"
 id = "leafid"
 parent = "topid"

@@ -512,12 +512,12 @@ BARCODES = (
     "select array_agg(barcode order by productid) from tblproduct join tblconfig using (configid)"
 )
 GUARD = """
-create function no_x() returns trigger language plpgsql set search_path = public as $$
+create function no_x() returns trigger language plpgsql set search_path = public, pg_temp as $$
 begin if new.{column} = 'x' then raise exception 'x is not for sale'; end if; return new; end $$;
 create trigger no_x before insert or update on {table} for each row execute function no_x()
 """
 AUDIT = """
-create function audit() returns trigger language plpgsql set search_path = public as $$
+create function audit() returns trigger language plpgsql set search_path = public, pg_temp as $$
 begin update {0} set audited = true where {1} = new.{1}; return null; end $$;
 alter table {0} add audited boolean;
 create trigger audit after insert on {0} for each row execute function audit();
@@ -864,7 +864,8 @@ def test_a_new_programs_write_leaves_an_amount_that_waits(db: Database) -> None:
     """The same from the other side, where the shop has a BEFORE trigger of its own."""
     owner = synced(db, 3)
     owner.execute(
-        "create function nothing() returns trigger language plpgsql set search_path = public"
+        "create function nothing() returns trigger language plpgsql"
+        " set search_path = public, pg_temp"
         " as $$ begin return new; end $$;"
         "create trigger own before update of notes on tblconfig"
         " for each row execute function nothing()"

@@ -14,7 +14,7 @@ from pgtandem.sqltext import STRING_TYPES, check_identifier, split_type
 MISSING_POLICIES = ("reject", "default")
 REJECT_POLICIES = ("keep", "raise")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,29}\Z")
-_TAKEN = frozenset("flat new old kept due excluded tandem one all d r_flat".split())
+_TAKEN = frozenset("flat leaf new old kept due excluded tandem one all d r_flat".split())
 OPERATIONS = ("add_parent", "add_leaf", "update_leaf", "update_leaf_status", "add_satellite")
 
 
@@ -524,6 +524,7 @@ def _check_whole(mapping: Mapping, where: str) -> None:
         ),
         ("mapped flat column", [pair.flat for pair in mapping.pairs]),
         ("sync column", [mapping.flat.status, *(level.sync for level in mapping.chain)]),
+        ("upsert function", [name for _, name in mapping.operations]),
     ):
         twice = {name for name in names if names.count(name) > 1}
         if twice:
@@ -531,3 +532,7 @@ def _check_whole(mapping: Mapping, where: str) -> None:
     clash = {level.sync for level in mapping.chain} & set(dict(mapping.flat.types))
     if clash:
         raise MappingError(f"{where}: {min(clash)!r} is both a sync column and an old column")
+    triggers = {"assign", "guard", "inside", "log"}
+    clash = {name for _, name in mapping.operations if name in triggers or name.startswith("_")}
+    if clash:
+        raise MappingError(f"{where}: {min(clash)!r} is a function of our own; name it otherwise")

@@ -48,6 +48,23 @@ begin
                 c.value, '^varchar', 'character varying'), e'^char\\M', 'character') as type_name
         from relations as r
         cross join lateral pg_catalog.jsonb_each_text(r.columns) as c
+    ),
+
+    code as (
+        select r.relation, c.function_name, c.is_trigger, c.path
+        from relations as r
+        cross join lateral tandem._own_code(r.oid) as c
+    ),
+
+    places (schema_id) as (
+        select n.oid
+        from pg_catalog.pg_namespace as n
+        where v_definition -> 'search_path' ? n.nspname::text
+            or exists (
+                select from code as c
+                where pg_catalog.quote_ident(n.nspname)
+                    = any (pg_catalog.string_to_array(c.path, ', '))
+            )
     )
 
     select
@@ -188,45 +205,49 @@ begin
     select
         'blocker', 'everyone may create objects in a schema of the search path', n.nspname::text, 1,
         null, pg_catalog.format('revoke create on schema %I from public;', n.nspname)
-    from pg_catalog.pg_namespace as n
-    where v_definition -> 'search_path' ? n.nspname::text
-        and exists (
-            select from pg_catalog.aclexplode(n.nspacl) as a
-            where a.grantee = 0 and a.privilege_type = 'CREATE'
-        )
-    union all
-    select
-        'blocker', 'a trigger function of your own has no search_path of its own', r.relation,
-        pg_catalog.count(*), pg_catalog.string_agg(t.tgfoid::regproc::text, ', '),
-        'Fired by a write of the sync it would find nothing but pg_catalog. Either: alter function '
-        '... set search_path = public, pg_temp; or name the schemas, where only trusted roles may '
-        'create objects, in the mapping: [policy] search_path = ["public"].'
-    from relations as r
-    join pg_catalog.pg_trigger as t on t.tgrelid = r.oid
-    join pg_catalog.pg_proc as p on p.oid = t.tgfoid
-    join pg_catalog.pg_language as l on l.oid = p.prolang
-    where not t.tgisinternal and t.tgname not like e'tandem\\_%' and t.tgenabled <> 'D'
-        and pg_catalog.jsonb_array_length(v_definition -> 'search_path') = 0
-        and l.lanname not in ('c', 'internal')
-        and not exists (
-            select from pg_catalog.unnest(p.proconfig) as c (setting)
-            where c.setting like 'search_path=%'
-        )
-    group by r.relation
+    from places as p
+    join pg_catalog.pg_namespace as n on n.oid = p.schema_id
+    where exists (
+        select from pg_catalog.aclexplode(n.nspacl) as a
+        where a.grantee = 0 and a.privilege_type = 'CREATE'
+    )
     union all
     select
         'blocker',
-        'a function of a default, CHECK, index or WHEN clause has no search_path of its own',
-        r.relation, pg_catalog.count(*), pg_catalog.string_agg(u.function_name, ', '),
+        case
+            when c.is_trigger then 'a trigger function of your own has no search_path of its own'
+            else 'a function of a default, CHECK, index or WHEN clause has no search_path of its own'
+        end,
+        c.relation, pg_catalog.count(*), pg_catalog.string_agg(c.function_name, ', '),
         'In a write of the sync it would find nothing but pg_catalog, and temporary tables of '
         'whoever writes. Either: alter function ... set search_path = public, pg_temp (last, or '
         'temporary tables come first); or name the schemas, '
         'where only trusted roles may create objects, in the mapping: '
         '[policy] search_path = ["public"].'
-    from relations as r
-    cross join lateral tandem._unpinned(r.oid) as u
-    where pg_catalog.jsonb_array_length(v_definition -> 'search_path') = 0
-    group by r.relation
+    from code as c
+    where c.path is null and pg_catalog.jsonb_array_length(v_definition -> 'search_path') = 0
+    group by c.relation, c.is_trigger
+    union all
+    select
+        'blocker', 'the search_path of a function of your own does not end in pg_temp',
+        c.relation, pg_catalog.count(*),
+        pg_catalog.string_agg(
+            pg_catalog.format('%s: %s', c.function_name, c.path), ', ' order by c.function_name),
+        'A write of the sync runs it as the owner, and it would find temporary tables of whoever '
+        'writes before any other: ' || pg_catalog.string_agg(
+            pg_catalog.format('alter function %s set search_path = %s, pg_temp;', c.function_name,
+                coalesce(
+                    nullif(pg_catalog.array_to_string(pg_catalog.array_remove(
+                        pg_catalog.array_remove(
+                            pg_catalog.string_to_array(c.path, ', '), 'pg_temp'),
+                        '""'), ', '), ''),
+                    'pg_catalog')),
+            ' ' order by c.function_name)
+    from code as c
+    where pg_catalog.array_position(pg_catalog.string_to_array(c.path, ', '), 'pg_temp')
+        is distinct from pg_catalog.cardinality(pg_catalog.string_to_array(c.path, ', '))
+        and c.path is not null
+    group by c.relation
     union all
     select
         'blocker', 'a role beside the owner could run code as the owner', r.relation, 1,
@@ -249,10 +270,10 @@ begin
         n.nspname::text, pg_catalog.count(*),
         pg_catalog.string_agg(distinct a.grantee::regrole::text, ', '),
         'They could run code as the owner. Trust them, or revoke create on the schema.'
-    from pg_catalog.pg_namespace as n
+    from places as p
+    join pg_catalog.pg_namespace as n on n.oid = p.schema_id
     cross join lateral pg_catalog.aclexplode(n.nspacl) as a
-    where v_definition -> 'search_path' ? n.nspname::text
-        and a.privilege_type = 'CREATE' and a.grantee not in (0, n.nspowner)
+    where a.privilege_type = 'CREATE' and a.grantee not in (0, n.nspowner)
     group by n.nspname
     union all
     select

@@ -1,7 +1,8 @@
-create or replace function tandem._unpinned(p_table regclass) returns table (function_name text)
+create or replace function tandem._own_code(p_table regclass)
+returns table (function_name text, is_trigger boolean, path text)
 language sql stable
 set search_path = pg_catalog, pg_temp
-as $_unpinned$
+as $_own_code$
     with recursive steps (class, object, to_class, to_object) as (
         select d.classid, d.objid, d.refclassid, d.refobjid
         from pg_catalog.pg_depend as d
@@ -39,7 +40,16 @@ as $_unpinned$
             union all
             select 'pg_catalog.pg_trigger'::regclass, t.oid
             from pg_catalog.pg_trigger as t
-            where t.tgrelid = p_table and not t.tgisinternal and t.tgname not like e'tandem\\_%'
+            where t.tgrelid = p_table and not t.tgisinternal and t.tgenabled <> 'D'
+                and t.tgname not like e'tandem\\_%'
+            union all
+            select 'pg_catalog.pg_rewrite'::regclass, r.oid
+            from pg_catalog.pg_rewrite as r where r.ev_class = p_table
+            union all
+            select 'pg_catalog.pg_policy'::regclass, o.oid
+            from pg_catalog.pg_policy as o
+            join pg_catalog.pg_class as c on c.oid = o.polrelid and c.relforcerowsecurity
+            where o.polrelid = p_table
             union all
             select 'pg_catalog.pg_type'::regclass, a.atttypid
             from pg_catalog.pg_attribute as a
@@ -55,20 +65,22 @@ as $_unpinned$
         where p.oid is null or p.prosqlbody is not null
     )
 
-    select p.oid::regprocedure::text
+    select
+        p.oid::regprocedure::text, p.prorettype = 'trigger'::regtype,
+        (
+            select pg_catalog.substring(c.setting, '^search_path=(.*)')
+            from pg_catalog.unnest(p.proconfig) as c (setting)
+            where c.setting like 'search_path=%'
+        )
     from places as o
     join pg_catalog.pg_proc as p on p.oid = o.object
     join pg_catalog.pg_language as l on l.oid = p.prolang
     where o.class = 'pg_catalog.pg_proc'::regclass
         and l.lanname not in ('c', 'internal') and p.prosqlbody is null
         and p.pronamespace not in ('pg_catalog'::regnamespace, 'tandem'::regnamespace)
-        and p.prorettype <> 'trigger'::regtype
-        and not exists (
-            select from pg_catalog.unnest(p.proconfig) as c (setting)
-            where c.setting like 'search_path=%'
-        )
-$_unpinned$;
+$_own_code$;
 
-comment on function tandem._unpinned(regclass) is
-'The functions behind defaults, generated columns, CHECKs, indexes, domains and WHEN clauses of a '
-'table that have no search_path of their own.';
+comment on function tandem._own_code(regclass) is
+'The functions of the shop''s own that a write to a table runs, as its owner where the sync writes: '
+'those of triggers, and behind their WHEN clauses, defaults, generated columns, CHECKs, indexes, '
+'domains, rules and forced policies; path: the search_path of its own (null: none).';
