@@ -128,7 +128,7 @@ def cli_reference() -> str:
 
 def help_of(command: click.Command, name: str) -> str:
     # The names of --help too: click keeps what the first caller's context says for good.
-    settings = main.context_settings | {"max_content_width": 96}
+    settings = {**main.context_settings, "max_content_width": 96}
     context = click.Context(command, info_name=name, terminal_width=96, **settings)
     return command.get_help(context)
 

@@ -215,9 +215,9 @@ begin
     select
         'blocker',
         case
-            when c.is_trigger then 'a trigger function of your own has no search_path of its own'
-            else 'a function of a default, CHECK, index or WHEN clause has no search_path of its own'
-        end,
+            when c.is_trigger then 'a trigger function of your own'
+            else 'a function of a default, CHECK, index or WHEN clause'
+        end || ' has no search_path of its own',
         c.relation, pg_catalog.count(*), pg_catalog.string_agg(c.function_name, ', '),
         'In a write of the sync it would find nothing but pg_catalog, and temporary tables of '
         'whoever writes. Either: alter function ... set search_path = public, pg_temp (last, or '

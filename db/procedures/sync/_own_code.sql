@@ -81,6 +81,6 @@ as $_own_code$
 $_own_code$;
 
 comment on function tandem._own_code(regclass) is
-'The functions of the shop''s own that a write to a table runs, as its owner where the sync writes: '
+'The shop''s own functions that a write to a table runs, as its owner where the sync writes: '
 'those of triggers, and behind their WHEN clauses, defaults, generated columns, CHECKs, indexes, '
 'domains, rules and forced policies; path: the search_path of its own (null: none).';
