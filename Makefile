@@ -2,7 +2,7 @@
 # and make are all that has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-faults test-matrix bench lint clean
+.PHONY: help env demo test test-faults test-gates test-matrix bench lint clean
 
 # The first Python of a fitting version that can make virtual environments; PYTHON=... overrides.
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -51,6 +51,13 @@ test: $(STAMP) ## all tests, on a throwaway server; PYTEST='...' adds options
 
 test-faults: $(STAMP) ## a running system broken on purpose: a hundred kills and more; PYTEST='...' adds options
 	@$(BIN)/python -m pytest -m faults -n $(WORKERS) tests/faults $(PYTEST)
+
+# Debian's PostgreSQL has plpgsql_check, which the embedded server lacks.
+CHECKER := $(lastword $(sort $(wildcard /usr/lib/postgresql/*/lib/plpgsql_check.so)))
+GATES_BIN ?= $(CHECKER:/lib/plpgsql_check.so=/bin)
+
+test-gates: $(STAMP) ## plpgsql_check on all bodies; needs Debian's postgresql-NN-plpgsql-check
+	@PGTANDEM_GATES=1 PGTANDEM_PG_BIN=$(GATES_BIN) $(BIN)/python -m pytest tests/core/test_plpgsql_check.py $(PYTEST)
 
 # Servers 15 to 17 come from npm (tests/servers.py); 18 is what `make test` runs on.
 MATRIX ?= 15 16 17
