@@ -10,21 +10,18 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
 
+from faults.shops import ROWS
 from pgtandem.bundle import write_bundle
-from pgtandem.deploy import deploy
-from pgtandem.mapping import load_mapping, parse_mapping
+from pgtandem.mapping import parse_mapping
 from pgtandem.paths import db_dir
-from pgtandem.server import ThrowawayServer
-from support.databases import FLAT_TABLE, Database, TestServer
+from support.databases import Database
 from support.programs import (
     Kill,
     ask,
@@ -35,11 +32,11 @@ from support.programs import (
     kill_backend,
     kill_client,
     kill_server,
+    run_to_its_end,
     writing,
 )
-from support.shop import assert_in_step, fill, migrate, one
+from support.shop import assert_in_step, one
 
-ROWS = 1500
 KILLS = int(os.environ.get("PGTANDEM_KILLS", "5"))
 BOTH, OLD_ALONE = ("old", "new"), ("old",)
 
@@ -79,23 +76,6 @@ VERBS = {
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[Database]:
-    """A migrated shop on a server of its own."""
-    with ThrowawayServer() as embedded:
-        own = TestServer(embedded.conninfo(), embedded.binaries, "embedded", embedded)
-        own.make_roles()
-        with own.clone(None) as database:
-            with psycopg.connect(database.owner_dsn, autocommit=True) as conn:
-                conn.execute(FLAT_TABLE)
-                deploy(conn, [load_mapping(db_dir() / "mappings" / "products.toml")])
-                fill(conn, ROWS)
-                conn.execute(PREPARE)
-                migrate(conn)
-            database.grant_new_app()
-            yield database
-
-
-@pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two bundles that differ, so that deploying one after the other always has work to do."""
     source = (db_dir() / "mappings" / "products.toml").read_text(encoding="utf-8")
@@ -115,18 +95,6 @@ def client_command(shop: Database, verb: Verb, bundles: list[Path], turn: int) -
     for statement in verb.call.split(";"):
         psql += ["-c", statement]
     return psql
-
-
-def run_to_its_end(command: list[str], log: Path, start: Callable[..., object]) -> float:
-    """The same call again until it ends well; the seconds that the last one took."""
-    for _ in range(40):
-        begun = time.monotonic()
-        client = start(command)
-        assert isinstance(client, subprocess.Popen)
-        if client.wait(120) == 0:
-            return time.monotonic() - begun
-        time.sleep(0.1)
-    raise AssertionError(log.read_text()[-3000:])
 
 
 def forward(shop: Database) -> None:
