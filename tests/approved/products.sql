@@ -121,6 +121,13 @@ begin
     ) then
         perform tandem._suppressed('products', 'tblproduct', p_leaf::text);
     end if;
+    -- While the sync is being switched on an old program may delete the row with no trigger to see it.
+    if exists (select from tandem.mapping as t where t.name = 'products' and t.phase = 'prepared') then
+        insert into tandem_products.kept (flat_key, leaf_id, reason)
+        select flat.productid::text, p_leaf, 'rollback'
+        from public.tblproduct as flat where flat.configid = p_leaf
+        on conflict do nothing;
+    end if;
     return 'written';
 end
 $_add_flat$;
@@ -735,12 +742,12 @@ begin
     ),
 
     base_new as (
-        insert into public.tblbaseproduct (baseproductid, name)
+        insert into public.tblbaseproduct as one (baseproductid, name)
         select tandem.new_id(), k.base_key_1
         from base_found as k
         where k.id is null
         on conflict do nothing
-        returning baseproductid, name
+        returning one.baseproductid, one.name
     ),
 
     base_all (id, base_key_1) as materialized (
@@ -770,12 +777,12 @@ begin
     ),
 
     version_new as (
-        insert into public.tblproductversion (versionid, baseproductid, version)
+        insert into public.tblproductversion as one (versionid, baseproductid, version)
         select tandem.new_id(), k.parent_id, k.version_key_1
         from version_found as k
         where k.id is null
         on conflict do nothing
-        returning versionid, baseproductid, version
+        returning one.versionid, one.baseproductid, one.version
     ),
 
     version_all (id, parent_id, version_key_1) as materialized (
@@ -808,12 +815,12 @@ begin
     ),
 
     catalog_new as (
-        insert into public.tblcatalog (catalogid, versionid, name)
+        insert into public.tblcatalog as one (catalogid, versionid, name)
         select tandem.new_id(), k.parent_id, k.catalog_key_1
         from catalog_found as k
         where k.id is null
         on conflict do nothing
-        returning catalogid, versionid, name
+        returning one.catalogid, one.versionid, one.name
     ),
 
     catalog_all (id, parent_id, catalog_key_1) as materialized (
@@ -848,7 +855,7 @@ begin
         )
         select flat.configid, flat.catalogid, flat.configname, flat.sku, flat.configdata, flat.status
         from assigned as flat
-        returning configid
+        returning true
     ),
 
     price_rows as (
@@ -858,7 +865,7 @@ begin
         select tandem.new_id(), flat.configid, v_now, flat.amount, flat.currency
         from assigned as flat
         where flat.amount is not null
-        returning priceid
+        returning true
     )
 
     select (select pg_catalog.count(*) from assigned),
@@ -993,9 +1000,9 @@ comment on function tandem_products._place(text, text, text, uuid[]) is
 -- procedures/sync/_pull.sql
 -- Hierarchy to flat for one whole leaf: writes the columns that differ, and no others. p_what: all;
 -- columns, without those of dated rows (the flat row's writer may be at work on them); or levels, only
--- those of levels that the leaf was moved to. Returns what happened.
+-- those of levels that the leaf was moved to: not of levels above p_left, the parent that it had.
 create or replace function tandem_products._pull(
-    p_leaf uuid, p_depth integer default 0, p_what text default 'all'
+    p_leaf uuid, p_depth integer default 0, p_what text default 'all', p_left uuid default null
 ) returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1003,8 +1010,18 @@ as $_pull$
 #variable_conflict use_variable
 declare
     v_now timestamptz;
+    v_left uuid[];
     r_flat record;
 begin
+    if p_left is not null then
+        select array[base.baseproductid, version.versionid, catalog.catalogid] into v_left
+        from public.tblcatalog as catalog
+        left join public.tblproductversion as version
+            on version.versionid = catalog.versionid
+        left join public.tblbaseproduct as base
+            on base.baseproductid = version.baseproductid
+        where catalog.catalogid = p_left;
+    end if;
     if not tandem_products._lock_chain(p_leaf) then
         return 'gone';
     end if;
@@ -1014,15 +1031,18 @@ begin
     set
         baseproductid = base.baseproductid,
         productname = case when not ((flat.productname) is not distinct from base.name)
-            and (p_what <> 'levels' or flat.baseproductid is distinct from base.baseproductid)
+            and (p_what <> 'levels' or flat.baseproductid is distinct from base.baseproductid
+                and base.baseproductid <> all (coalesce(v_left, '{}')))
             then base.name else flat.productname end,
         versionid = version.versionid,
         version = case when not (((case when tandem.is_blank(flat.version) then '1' else flat.version end) is not distinct from version.version or flat.version is not distinct from version.version))
-            and (p_what <> 'levels' or flat.versionid is distinct from version.versionid)
+            and (p_what <> 'levels' or flat.versionid is distinct from version.versionid
+                and version.versionid <> all (coalesce(v_left, '{}')))
             then version.version else flat.version end,
         catalogid = catalog.catalogid,
         catalogname = case when not (((case when tandem.is_blank(flat.catalogname) then 'default' else flat.catalogname end) is not distinct from catalog.name or flat.catalogname is not distinct from catalog.name))
-            and (p_what <> 'levels' or flat.catalogid is distinct from catalog.catalogid)
+            and (p_what <> 'levels' or flat.catalogid is distinct from catalog.catalogid
+                and catalog.catalogid <> all (coalesce(v_left, '{}')))
             then catalog.name else flat.catalogname end,
         configname = case when p_what <> 'levels' and not ((flat.configname) is not distinct from config.name)
             then config.name else flat.configname end,
@@ -1087,7 +1107,7 @@ begin
 end
 $_pull$;
 
-comment on function tandem_products._pull(uuid, integer, text) is
+comment on function tandem_products._pull(uuid, integer, text, uuid) is
 'Makes the flat row say what its leaf and the chain above say. Returns written, unchanged or gone.';
 
 -- procedures/sync/_pull_satellite.sql
@@ -1554,9 +1574,9 @@ begin
     where s.configid = p_leaf and s.effectivefrom <= pg_catalog.clock_timestamp()
     order by s.effectivefrom desc
     limit 1;
-    -- in force now, or before
-    if not found and p_was is not null or r_row.row_id = p_row
-        or p_was >= r_row.effective or p_was = '-infinity' then
+    -- in force now, or before; what is for later says nothing about the flat row
+    if r_row.row_id = p_row
+        or p_was <= pg_catalog.clock_timestamp() and (not found or p_was >= r_row.effective) then
         v_written := tandem_products._pull_price(p_leaf);
         if tandem_products._differs_price(p_leaf) then
             -- a BEFORE trigger of the application stored something else: that is the truth now
@@ -2079,10 +2099,13 @@ begin
         -- the run's batches may have passed the new key
         v_whole := not exists (select from tandem.mapping as t where t.name = 'products' and t.phase = 'migrated');
     end if;
-    -- A due row comes into force first; what this statement changed is newer.
+    -- A due row comes into force first; what this statement changed is newer. While the sync is being switched
+    -- on the flat table has the say.
     if exists (
         select from tandem_products.due as due
         where due.leaf_id = new.configid and due.effective <= pg_catalog.clock_timestamp()
+    ) and not exists (
+        select from tandem.mapping as t where t.name = 'products' and t.phase = 'prepared'
     ) then
         perform tandem_products._pull_price(new.configid, array[old.amount is distinct from new.amount, old.currency is distinct from new.currency]);
     end if;
@@ -2326,6 +2349,19 @@ begin
     v_call := tandem._mark(v_origin);
     v_call := pg_catalog.nextval('tandem_products.h2f_calls');
 
+    -- A due row comes into force with any write of its leaf; not where this transaction has written the
+    -- flat row, whose new value may still be on its way, and not while the flat table has the say.
+    if exists (
+        select from tandem_products.due as due
+        where due.leaf_id = new.configid and due.effective <= pg_catalog.clock_timestamp()
+    ) and not exists (
+        select from tandem.mapping as t where t.name = 'products' and t.phase = 'prepared'
+    ) and not exists (
+        select from public.tblproduct as flat
+        where flat.configid = new.configid and tandem._my_transaction(flat.xmin)
+    ) then
+        perform tandem_products._pull_price(new.configid);
+    end if;
     if old.configid is distinct from new.configid then
         -- identity follows the row
         update public.tblproduct as flat
@@ -2334,7 +2370,10 @@ begin
         update tandem_products.kept as kept set leaf_id = new.configid where kept.leaf_id = old.configid and kept.reason <> 'deleted';
     end if;
     if old.catalogid is distinct from new.catalogid then
-        perform tandem_products._pull(new.configid, 0, 'levels');
+        -- a level above both parents may have a name that the flat table never learned
+        perform tandem_products._pull(new.configid, 0, 'levels', case when not exists (
+            select from tandem.mapping as t where t.name = 'products' and t.phase = 'migrated'
+        ) then old.catalogid end);
     end if;
     if v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4 then
         update public.tblproduct as flat
@@ -2375,14 +2414,6 @@ begin
                     or v_changed_3 and not ((flat.configdata) is not distinct from config.attributes)
                     or v_changed_4 and not ((flat.status) is not distinct from config.status));
         end if;
-    end if;
-    -- A due row comes into force with any write of its leaf. No other: the flat row's own writer may
-    -- be at work, and its new value not yet pushed.
-    if exists (
-        select from tandem_products.due as due
-        where due.leaf_id = new.configid and due.effective <= pg_catalog.clock_timestamp()
-    ) then
-        perform tandem_products._pull_price(new.configid);
     end if;
     v_call := tandem._unmark(v_origin);
     v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
@@ -2636,6 +2667,7 @@ declare
     v_new uuid;
     v_row uuid;
     v_was timestamptz;
+    v_leaf uuid;
 begin
     if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
@@ -2661,8 +2693,10 @@ begin
     end if;
     if v_old <> v_new then
         -- two leaves are taken in the order of their ids, so that two such moves cannot cross
-        perform tandem_products._settle_price(least(v_old, v_new), null, '-infinity');
-        perform tandem_products._settle_price(greatest(v_old, v_new), null, '-infinity');
+        foreach v_leaf in array array[least(v_old, v_new), greatest(v_old, v_new)] loop
+            perform tandem_products._settle_price(
+                v_leaf, case v_leaf when v_new then v_row end, case v_leaf when v_old then v_was end);
+        end loop;
     elsif v_old is not null or new.effectivefrom <= pg_catalog.clock_timestamp() then
         -- a new row for later is only noted as due
         perform tandem_products._settle_price(coalesce(v_new, v_old), v_row, v_was);

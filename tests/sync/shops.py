@@ -37,7 +37,7 @@ create table "Bestell Zeile" (
   "Notiz" text not null default 'unmapped'
 );
 create sequence numbers;
-create function next_number() returns text language sql
+create function next_number() returns text language sql set search_path = pg_catalog, pg_temp
 as $$ select 'B' || nextval('"Verkauf ""Süd""".numbers') $$;
 grant select, insert, update, delete on "Bestell Zeile" to old_app;
 reset search_path;

@@ -69,10 +69,12 @@ def called(part: str, name: str) -> str:
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("name", ["d", "due", "r_flat", "excluded", "flat", "leaf", "new", "old"])
+@pytest.mark.parametrize(
+    "name", ["d", "due", "excluded", "flat", "leaf", "new", "old", "p_key", "r_leaf", "s", "v_x"]
+)
 def test_a_name_that_the_rendered_code_uses_is_refused(part: str, name: str) -> None:
     """Names of parts become aliases and variables."""
-    with pytest.raises(MappingError, match="none of all, d, due"):
+    with pytest.raises(MappingError, match="begin with p_, r_ or v_, and be none of all, d, due"):
         parse_mapping(called(part, name))
 
 

@@ -14,7 +14,12 @@ from pgtandem.sqltext import STRING_TYPES, check_identifier, split_type
 MISSING_POLICIES = ("reject", "default")
 REJECT_POLICIES = ("keep", "raise")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,29}\Z")
-_TAKEN = frozenset("flat leaf new old kept due excluded tandem one all d r_flat".split())
+# Variables of the routines that say ON CONFLICT (id), where a column cannot be qualified.
+_VARIABLES = frozenset(
+    "found new old p_careful p_depth p_key p_run r_flat r_kept r_leaf r_place v_call v_fault v_kept"
+    " v_leaf v_origin v_started v_was v_written".split()
+)
+_TAKEN = frozenset("flat leaf new old kept due excluded tandem one all d s".split())
 OPERATIONS = ("add_parent", "add_leaf", "update_leaf", "update_leaf_status", "add_satellite")
 
 
@@ -208,10 +213,11 @@ class _Section:
     def word(self, key: str) -> str:
         """A required plain word: lower-case letters, digits, _; it names things of ours."""
         value: str = self._take(key, str, True)
-        if not _WORD.match(value) or value in _TAKEN:
+        if not _WORD.match(value) or value in _TAKEN or value[:2] in {"p_", "r_", "v_"}:
             raise MappingError(
                 f"{self.where}: {key} {value!r} must be a plain lower-case word of at most 30 "
-                f"characters, and none of {', '.join(sorted(_TAKEN))}"
+                f"characters, not begin with p_, r_ or v_, and be none of "
+                f"{', '.join(sorted(_TAKEN))}"
             )
         return value
 
@@ -421,6 +427,11 @@ def _level(section: _Section, flat_types: MappingType[str, str], leaf: bool) -> 
             f"{section.where}: key must list columns that are mapped; {unmapped_key or key} is not"
         )
     identifier = section.name("id")
+    if leaf and identifier in _VARIABLES:
+        raise MappingError(
+            f"{section.where}: id {identifier!r} is the name of a variable of the rendered code, "
+            "which cannot tell the two apart. Rename the column"
+        )
     level = Level(
         name=section.word("name"),
         table=section.name("table"),

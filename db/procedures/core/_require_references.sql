@@ -27,6 +27,12 @@ begin
         join pg_catalog.pg_attribute as o on o.attrelid = c.confrelid and o.attnum = k.other
         where c.conrelid = p_table and c.contype = 'f' and c.condeferrable
             and pg_catalog.has_table_privilege(c.confrelid, 'select')
+            and exists (
+                -- the policies of another role's table are its code
+                select from pg_catalog.pg_class as t
+                where t.oid = c.confrelid
+                    and (not t.relrowsecurity or pg_catalog.pg_has_role(t.relowner, 'usage'))
+            )
             and not exists (
                 select from pg_catalog.pg_constraint as b
                 where b.conrelid = c.confrelid and b.contype = 'f' and b.confrelid = p_table

@@ -48,6 +48,13 @@ begin
     ) then
         perform tandem._suppressed({{ m.name | literal }}, {{ m.flat.table | literal }}, p_leaf::text);
     end if;
+    -- While the sync is being switched on an old program may delete the row with no trigger to see it.
+    if exists (select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'prepared') then
+        insert into {{ S | ident }}.kept (flat_key, leaf_id, reason)
+        select {{ m.flat.key | column('flat') }}::text, p_leaf, 'rollback'
+        from {{ m.flat.table | relation(m.schema) }} as flat where {{ m.leaf.sync | column('flat') }} = p_leaf
+        on conflict do nothing;
+    end if;
     return 'written';
 end
 $_add_flat$;

@@ -12,6 +12,7 @@ declare
     v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;
     v_flat_name text := v_definition ->> 'flat';
     v_flat regclass := pg_catalog.to_regclass(v_flat_name);
+    v_new_key regprocedure := pg_catalog.to_regprocedure(v_definition ->> 'new_key');
     v_bypass boolean := (
         select r.rolsuper or r.rolbypassrls from pg_catalog.pg_roles as r
         where r.rolname = current_user
@@ -53,7 +54,7 @@ begin
     code as (
         select r.relation, c.function_name, c.is_trigger, c.path
         from relations as r
-        cross join lateral tandem._own_code(r.oid) as c
+        cross join lateral tandem._own_code(r.oid, case r.oid when v_flat then v_new_key end) as c
     ),
 
     places (schema_id) as (
@@ -184,7 +185,7 @@ begin
         'blocker', 'the function of [flat] new_key does not exist', v_definition ->> 'new_key', 1,
         null,
         'Create it: no arguments, returns a new key. Names are exact; the schema is the mapping''s.'
-    where pg_catalog.to_regprocedure(v_definition ->> 'new_key') is null
+    where v_new_key is null
         and v_definition ->> 'new_key' is not null
     union all
     select
@@ -216,7 +217,7 @@ begin
         'blocker',
         case
             when c.is_trigger then 'a trigger function of your own'
-            else 'a function of a default, CHECK, index or WHEN clause'
+            else 'a function of a default, CHECK, index, WHEN clause or new_key'
         end || ' has no search_path of its own',
         c.relation, pg_catalog.count(*), pg_catalog.string_agg(c.function_name, ', '),
         'In a write of the sync it would find nothing but pg_catalog, and temporary tables of '
@@ -254,7 +255,7 @@ begin
         o.role_name || ' holds TRIGGER or REFERENCES',
         pg_catalog.format('revoke trigger, references on %s from %s;', r.relation, o.role_name)
     from relations as r
-    cross join lateral tandem._outsiders(r.oid) as o
+    cross join lateral tandem._outsiders(r.oid, case r.oid when v_flat then v_new_key end) as o
     where o.through = 'grant'
     union all
     select
@@ -262,7 +263,7 @@ begin
         pg_catalog.format('%s of %s', o.through, o.role_name),
         'The sync writes as the owner of the tables. Give that object to the owner, or drop it.'
     from relations as r
-    cross join lateral tandem._outsiders(r.oid) as o
+    cross join lateral tandem._outsiders(r.oid, case r.oid when v_flat then v_new_key end) as o
     where o.through <> 'grant'
     union all
     select

@@ -4,8 +4,8 @@
 {% macro keys(level, alias) %}
 {% for pair in level.key_pairs %}{{ alias | ident }}.{{ key(level, loop.index) | trusted }}{{ ', ' if not loop.last }}{% endfor %}
 {%- endmacro %}
-{% macro key_columns(level) %}
-{% if level.parent %}{{ level.parent | ident }}, {% endif %}{% for pair in level.key_pairs %}{{ pair.hier | ident }}{{ ', ' if not loop.last }}{% endfor %}
+{% macro key_columns(level, before='') %}
+{% if level.parent %}{{ before | trusted }}{{ level.parent | ident }}, {% endif %}{% for pair in level.key_pairs %}{{ before | trusted }}{{ pair.hier | ident }}{{ ', ' if not loop.last }}{% endfor %}
 {%- endmacro %}
 {% macro at(level, suffix) %}
 {{ (level.name ~ '_' ~ suffix) | ident }}
@@ -81,12 +81,12 @@ begin
     ),
 
     {{ at(level, 'new') | trusted }} as (
-        insert into {{ level.table | relation(m.schema) }} ({{ level.id | ident }}, {{ key_columns(level) | trusted }})
+        insert into {{ level.table | relation(m.schema) }} as one ({{ level.id | ident }}, {{ key_columns(level) | trusted }})
         select tandem.new_id(), {% if parent %}k.parent_id, {% endif %}{{ keys(level, 'k') | trusted }}
         from {{ at(level, 'found') | trusted }} as k
         where k.id is null
         on conflict do nothing
-        returning {{ level.id | ident }}, {{ key_columns(level) | trusted }}
+        returning {{ level.id | column('one') }}, {{ key_columns(level, 'one.') | trusted }}
     ),
 
     {{ at(level, 'all') | trusted }} (id, {% if parent %}parent_id, {% endif %}
@@ -126,7 +126,7 @@ begin
             {%- if m.leaf.actor %}, session_user{% endif %}
 
         from assigned as flat
-        returning {{ m.leaf.id | ident }}
+        returning true
     ){% for satellite in m.satellites %},
 
     {{ (satellite.name ~ '_rows') | ident }} as (
@@ -142,7 +142,7 @@ begin
 
         from assigned as flat
         where {{ satellite.lead_pair.flat | column('flat') }} is not null
-        returning {{ satellite.id | ident }}
+        returning true
     ){% endfor %}
 
 

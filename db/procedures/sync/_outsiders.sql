@@ -1,6 +1,6 @@
 -- Triggers run as whoever writes: for a write of the sync that is the owner of the table. Before
 -- PostgreSQL 18 that goes for triggers on a table that a foreign key's action writes, too.
-create or replace function tandem._outsiders(p_table regclass)
+create or replace function tandem._outsiders(p_table regclass, p_function regprocedure)
 returns table (role_name text, through text)
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -25,6 +25,17 @@ as $_outsiders$
         join pg_catalog.pg_class as c on c.oid = f.conrelid
         where f.contype = 'f' and f.confrelid = p_table
             and (f.confdeltype in ('c', 'n', 'd') or f.confupdtype in ('c', 'n', 'd'))
+        union all
+        select p.proowner, 'function ' || p.oid::regprocedure::text
+        from tandem._behind(p_table, p_function) as b
+        join pg_catalog.pg_proc as p on p.oid = b.object
+        where b.class = 'pg_catalog.pg_proc'::regclass
+            and p.prorettype <> 'trigger'::regtype and not p.prosecdef
+        union all
+        select t.typowner, 'type ' || t.oid::regtype::text
+        from tandem._behind(p_table, p_function) as b
+        join pg_catalog.pg_type as t on t.oid = b.object
+        where b.class = 'pg_catalog.pg_type'::regclass
     )
 
     select coalesce(pg_catalog.quote_ident(r.rolname), 'public'), f.through
@@ -35,6 +46,7 @@ as $_outsiders$
     order by 1, 2
 $_outsiders$;
 
-comment on function tandem._outsiders(regclass) is
+comment on function tandem._outsiders(regclass, regprocedure) is
 'Roles beside the owner, and no superusers, whose code would run as the owner when the sync writes '
-'this table: through a grant (TRIGGER, REFERENCES), a trigger or a foreign key with an action.';
+'this table: through a grant (TRIGGER, REFERENCES), a trigger, a foreign key with an action, a '
+'function or a type. p_function: one that is called, too.';

@@ -1,9 +1,9 @@
 {% from 'procedures/sync/macros.jinja' import chain_join, in_force, satellite_differs with context %}
 -- Hierarchy to flat for one whole leaf: writes the columns that differ, and no others. p_what: all;
 -- columns, without those of dated rows (the flat row's writer may be at work on them); or levels, only
--- those of levels that the leaf was moved to. Returns what happened.
+-- those of levels that the leaf was moved to: not of levels above p_left, the parent that it had.
 create or replace function {{ S | ident }}._pull(
-    p_leaf uuid, p_depth integer default 0, p_what text default 'all'
+    p_leaf uuid, p_depth integer default 0, p_what text default 'all', p_left uuid default null
 ) returns text
 language plpgsql
 set search_path = {{ m.search_path | path }}
@@ -11,8 +11,18 @@ as $_pull$
 #variable_conflict use_variable
 declare
     v_now timestamptz;
+    v_left uuid[];
     r_flat record;
 begin
+    if p_left is not null then
+        select array[{% for level in m.levels %}{{ level.id | column(level.name) }}{{ ', ' if not loop.last }}{% endfor %}] into v_left
+        from {{ m.bottom.table | relation(m.schema) }} as {{ m.bottom.name | ident }}
+{% for level in m.levels[:-1] | reverse %}
+        left join {{ level.table | relation(m.schema) }} as {{ level.name | ident }}
+            on {{ level.id | column(level.name) }} = {{ m.chain[m.chain | length - loop.index - 1].parent | column(m.chain[m.chain | length - loop.index - 1].name) }}
+{% endfor %}
+        where {{ m.bottom.id | column(m.bottom.name) }} = p_left;
+    end if;
     if not {{ S | ident }}._lock_chain(p_leaf) then
         return 'gone';
     end if;
@@ -24,7 +34,8 @@ begin
         {{ level.sync | ident }} = {{ level.id | column(level.name) }},
 {% for pair in level.pairs %}
         {{ pair.flat | ident }} = case when {{ pair | differs('flat', level.name) }}
-            and (p_what <> 'levels' or {{ level.sync | column('flat') }} is distinct from {{ level.id | column(level.name) }})
+            and (p_what <> 'levels' or {{ level.sync | column('flat') }} is distinct from {{ level.id | column(level.name) }}
+                and {{ level.id | column(level.name) }} <> all (coalesce(v_left, '{}')))
             then {{ pair | get(level.name) }} else {{ pair.flat | column('flat') }} end,
 {% endfor %}
 {% endfor %}
@@ -84,5 +95,5 @@ begin
 end
 $_pull$;
 
-comment on function {{ S | ident }}._pull(uuid, integer, text) is
+comment on function {{ S | ident }}._pull(uuid, integer, text, uuid) is
 'Makes the flat row say what its leaf and the chain above say. Returns written, unchanged or gone.';

@@ -41,6 +41,8 @@ begin
         order by s.direction desc, s.relation
         limit 1;
         if found then
+            -- from here on rows may change unseen: who goes forward again asks for the phase
+            perform tandem._set_phase(p_mapping, 'prepared');
             perform tandem._switch(p_mapping, v_relation, v_direction, false);
             r_result.message := pg_catalog.format('%s off for %s', v_direction, v_relation);
             if v_direction = 'flat_to_hierarchy' then
@@ -75,9 +77,7 @@ begin
             perform tandem._note_links(p_mapping);
             perform tandem._drop_requirements(p_mapping);
         end if;
-        if (tandem._mapping_of(p_mapping)).phase <> 'prepared' then
-            perform tandem._set_phase(p_mapping, 'prepared');
-        end if;
+        perform tandem._set_phase(p_mapping, 'prepared');
         if (r_run.params ->> 'drop_columns')::boolean then
             perform tandem._set_phase(p_mapping, 'deployed');
         end if;

@@ -28,9 +28,9 @@ begin
 {% endfor %}
     order by {{ satellite.effective | column('s') }} desc
     limit 1;
-    -- in force now, or before
-    if not found and p_was is not null or r_row.row_id = p_row
-        or p_was >= r_row.effective or p_was = '-infinity' then
+    -- in force now, or before; what is for later says nothing about the flat row
+    if r_row.row_id = p_row
+        or p_was <= pg_catalog.clock_timestamp() and (not found or p_was >= r_row.effective) then
         v_written := {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);
         if {{ S | ident }}._differs_{{ satellite.name | trusted }}(p_leaf) then
             -- a BEFORE trigger of the application stored something else: that is the truth now

@@ -47,10 +47,13 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
         v_whole := not exists (select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'migrated');
     end if;
 {% if m.satellites %}
-    -- A due row comes into force first; what this statement changed is newer.
+    -- A due row comes into force first; what this statement changed is newer. While the sync is being switched
+    -- on the flat table has the say.
     if exists (
         select from {{ S | ident }}.due as due
         where due.leaf_id = {{ m.leaf.sync | column('new') }} and due.effective <= pg_catalog.clock_timestamp()
+    ) and not exists (
+        select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'prepared'
     ) then
 {% for satellite in m.satellites %}
         perform {{ S | ident }}._pull_{{ satellite.name | trusted }}({{ m.leaf.sync | column('new') }}, array[

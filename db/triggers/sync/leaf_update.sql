@@ -21,6 +21,23 @@ not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
 {%- endset %}
 {{ enter('h2f', unchanged) | trusted }}
 {{ unfit(m.leaf) | trusted }}
+{% if m.satellites %}
+    -- A due row comes into force with any write of its leaf; not where this transaction has written the
+    -- flat row, whose new value may still be on its way, and not while the flat table has the say.
+    if exists (
+        select from {{ S | ident }}.due as due
+        where due.leaf_id = {{ m.leaf.id | column('new') }} and due.effective <= pg_catalog.clock_timestamp()
+    ) and not exists (
+        select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'prepared'
+    ) and not exists (
+        select from {{ m.flat.table | relation(m.schema) }} as flat
+        where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('new') }} and tandem._my_transaction(flat.xmin)
+    ) then
+{% for satellite in m.satellites %}
+        perform {{ S | ident }}._pull_{{ satellite.name | trusted }}({{ m.leaf.id | column('new') }});
+{% endfor %}
+    end if;
+{% endif %}
     if {{ m.leaf.id | changed('uuid') }} then
         -- identity follows the row
         update {{ m.flat.table | relation(m.schema) }} as flat
@@ -29,7 +46,10 @@ not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
         update {{ S | ident }}.kept as kept set leaf_id = {{ m.leaf.id | column('new') }} where kept.leaf_id = {{ m.leaf.id | column('old') }} and kept.reason <> 'deleted';
     end if;
     if {{ m.leaf.parent | changed('uuid') }} then
-        perform {{ S | ident }}._pull({{ m.leaf.id | column('new') }}, 0, 'levels');
+        -- a level above both parents may have a name that the flat table never learned
+        perform {{ S | ident }}._pull({{ m.leaf.id | column('new') }}, 0, 'levels', case when not exists (
+            select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'migrated'
+        ) then {{ m.leaf.parent | column('old') }} end);
     end if;
 {% if m.leaf.pairs %}
     if {% for pair in m.leaf.pairs %}v_changed_{{ loop.index | literal }}{{ ' or ' if not loop.last }}{% endfor %} then
@@ -69,18 +89,6 @@ not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
                 and ({% for pair in m.leaf.pairs %}v_changed_{{ loop.index | literal }} and {{ pair | differs('flat', m.leaf.name) }}{{ '
                     or ' if not loop.last }}{% endfor %});
         end if;
-    end if;
-{% endif %}
-{% if m.satellites %}
-    -- A due row comes into force with any write of its leaf. No other: the flat row's own writer may
-    -- be at work, and its new value not yet pushed.
-    if exists (
-        select from {{ S | ident }}.due as due
-        where due.leaf_id = {{ m.leaf.id | column('new') }} and due.effective <= pg_catalog.clock_timestamp()
-    ) then
-{% for satellite in m.satellites %}
-        perform {{ S | ident }}._pull_{{ satellite.name | trusted }}({{ m.leaf.id | column('new') }});
-{% endfor %}
     end if;
 {% endif %}
     {{ leave('h2f') }}

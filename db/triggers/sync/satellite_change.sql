@@ -23,6 +23,7 @@ declare
     v_new uuid;
     v_row uuid;
     v_was timestamptz;
+    v_leaf uuid;
 begin
 {% set unchanged %}
 (tg_op = 'UPDATE' and not ({{ satellite.parent | changed('uuid') }} or {{ satellite.effective | changed('timestamptz') }}
@@ -51,8 +52,10 @@ begin
     end if;
     if v_old <> v_new then
         -- two leaves are taken in the order of their ids, so that two such moves cannot cross
-        perform {{ S | ident }}._settle_{{ satellite.name | trusted }}(least(v_old, v_new), null, '-infinity');
-        perform {{ S | ident }}._settle_{{ satellite.name | trusted }}(greatest(v_old, v_new), null, '-infinity');
+        foreach v_leaf in array array[least(v_old, v_new), greatest(v_old, v_new)] loop
+            perform {{ S | ident }}._settle_{{ satellite.name | trusted }}(
+                v_leaf, case v_leaf when v_new then v_row end, case v_leaf when v_old then v_was end);
+        end loop;
     elsif v_old is not null or {{ satellite.effective | column('new') }} <= pg_catalog.clock_timestamp() then
         -- a new row for later is only noted as due
         perform {{ S | ident }}._settle_{{ satellite.name | trusted }}(coalesce(v_new, v_old), v_row, v_was);
