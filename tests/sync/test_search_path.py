@@ -249,5 +249,6 @@ def test_a_function_of_a_forced_policy_has_a_path_or_is_a_blocker(db: Database) 
     assert blockers(owner) == []
     owner.execute("alter table tblproduct force row level security")
     assert blockers(owner) == [
-        "a function of a default, CHECK, index, WHEN clause or new_key has no search_path of its own"
+        "a function of a default, CHECK, index, WHEN clause or new_key"
+        " has no search_path of its own"
     ]
