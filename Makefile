@@ -49,7 +49,7 @@ demo: $(STAMP) ## migrate a flat catalogue while an old program writes; CSV=path
 test: $(STAMP) ## all tests, on a throwaway server; PYTEST='...' adds options
 	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST)
 
-test-faults: $(STAMP) ## a running system broken on purpose: kills, a cut network, a pooler; PYTEST='...' adds options
+test-faults: $(STAMP) ## a running system broken on purpose: kills, a cut network, a full disk, a hot product; PYTEST='...' adds options
 	@$(BIN)/python -m pytest -m faults -n $(WORKERS) tests/faults $(PYTEST)
 
 # Debian's PostgreSQL has plpgsql_check, which the embedded server lacks.

@@ -403,14 +403,14 @@ def test_on_reject_stop_names_the_row_and_loses_nothing(db: Database) -> None:
     assert "row 250" in str(caught.value)
     assert "p_on_reject" in (caught.value.diag.message_hint or "")
     state, code, message = last_run(conn, "state", "error_sqlstate", "error_message")
-    assert (state, code) == ("failed", "TD030")
+    assert (state, code) == ("paused", "TD030")
     assert "250" in message
     assert counts(conn) == (200, 200, 0, 0)
     assert one(conn, "select count(*) from tandem.rejected_row") == 0
     conn.execute("update tblproduct set productname = 'Named' where productid = 250")
-    migrate(conn, p_on_reject="stop")
-    read, written, unchanged, rejected = counts(conn)
-    assert (read, written + unchanged, rejected) == (300, 300, 0)
+    migrate(conn, p_on_reject="stop", p_batch_rows=100)
+    assert last_run(conn, "attempt", "error_sqlstate", "error_message") == (2, None, None)
+    assert counts(conn) == (300, 299, 1, 0), "it went on; the UPDATE had moved row 250"
     assert_in_step(conn)
 
 
@@ -450,7 +450,7 @@ def test_stop_at_a_poison_row_says_which_constraint(db: Database) -> None:
         migrate(conn, p_on_reject="stop")
     assert "no_poison" in str(caught.value)
     assert "c77" in (caught.value.diag.message_detail or ""), "DETAIL names the failing row"
-    assert last_run(conn, "state", "error_sqlstate") == ("failed", "23514")
+    assert last_run(conn, "state", "error_sqlstate") == ("paused", "23514")
 
 
 def test_batches_adapt_to_the_target_duration(db: Database) -> None:
@@ -620,7 +620,7 @@ def test_a_batch_that_never_gets_its_locks_gives_up(db: Database) -> None:
     writer.execute("update tblproduct set status = 'off' where productid = 100")
     with pytest.raises(psycopg.errors.LockNotAvailable):
         migrate(conn, p_batch_rows=20)
-    assert last_run(conn, "state", "error_sqlstate") == ("failed", "55P03")
+    assert last_run(conn, "state", "error_sqlstate") == ("paused", "55P03")
     writer.execute("commit")
     migrate(conn, p_batch_rows=20)
     assert last_run(conn, "state") == ("done",)

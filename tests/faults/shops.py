@@ -18,9 +18,9 @@ ROWS = 1500
 
 
 @contextmanager
-def own_shop(rows: int = ROWS, settings: dict[str, str] | None = None) -> Iterator[Database]:
-    """A prepared shop whose programs have their rights; nothing is migrated."""
-    with ThrowawayServer(settings) as embedded:
+def deployed_shop(rows: int = ROWS) -> Iterator[Database]:
+    """A filled shop with pgtandem deployed, on a server of its own."""
+    with ThrowawayServer() as embedded:
         own = TestServer(embedded.conninfo(), embedded.binaries, "embedded", embedded)
         own.make_roles()
         with own.clone(None) as database:
@@ -28,6 +28,14 @@ def own_shop(rows: int = ROWS, settings: dict[str, str] | None = None) -> Iterat
                 conn.execute(FLAT_TABLE)
                 deploy(conn, [load_mapping(db_dir() / "mappings" / "products.toml")])
                 fill(conn, rows)
-                conn.execute("call tandem.prepare('products')")
-            database.grant_new_app()
             yield database
+
+
+@contextmanager
+def own_shop(rows: int = ROWS) -> Iterator[Database]:
+    """A prepared shop whose programs have their rights; nothing is migrated."""
+    with deployed_shop(rows) as database:
+        with psycopg.connect(database.owner_dsn, autocommit=True) as conn:
+            conn.execute("call tandem.prepare('products')")
+        database.grant_new_app()
+        yield database

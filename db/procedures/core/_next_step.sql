@@ -39,26 +39,18 @@ begin
                 || tandem._hold_reason() else '' end
         );
     end if;
-    select r.run_id, r.kind into r_run from tandem.run as r
+    select r.run_id, r.kind, r.error_sqlstate, r.error_message into r_run from tandem.run as r
     where r.mapping = p_mapping and r.finished_at is null
         and not coalesce((r.params ->> 'dry_run')::boolean, false)
     order by r.run_id desc
     limit 1;
     if found then
-        return pg_catalog.format('%s  -- goes on where it stopped%s', tandem._call_of(r_run.run_id),
+        return pg_catalog.format('%s  -- %s%s', tandem._call_of(r_run.run_id),
+            case when r_run.error_sqlstate is null then 'goes on where it stopped'
+                else pg_catalog.format('it stopped with %s: %s', r_run.error_sqlstate,
+                    pg_catalog.translate(r_run.error_message, e'\n\r', '  ')) end,
             case when r_run.kind = 'rollback' then pg_catalog.format(
                 '; or forward again: CALL tandem.migrate(%s)', v_name) else '' end
-        );
-    end if;
-    -- the last real run broke off: what it said comes before the same call again
-    select r.run_id, r.error_sqlstate, r.error_message, r.state, r.batches into r_run
-    from tandem.run as r
-    where r.mapping = p_mapping and not coalesce((r.params ->> 'dry_run')::boolean, false)
-    order by r.run_id desc
-    limit 1;
-    if r_run.state = 'failed' and r_run.error_sqlstate is not null and r_run.batches > 0 then
-        return pg_catalog.format('%s  -- it ended with %s: %s', tandem._call_of(r_run.run_id),
-            r_run.error_sqlstate, pg_catalog.translate(r_run.error_message, e'\n\r', '  ')
         );
     end if;
     if v_phase = 'prepared' then

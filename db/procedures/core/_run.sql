@@ -143,7 +143,11 @@ begin
                         )
                     );
                 end if;
-                perform tandem._run_finish(r_run.run_id, r_run.attempt, 'failed', v_failure);
+                -- what has begun can go on when the cause is gone
+                perform tandem._run_finish(r_run.run_id, r_run.attempt, case
+                    when (select r.batches > 0 from tandem.run as r where r.run_id = r_run.run_id)
+                        then 'paused' else 'failed'
+                end, v_failure);
                 commit;
                 set local search_path = pg_catalog, pg_temp;
                 perform tandem._raise(v_failure);

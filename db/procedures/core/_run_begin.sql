@@ -62,6 +62,7 @@ begin
             and not coalesce((p_params ->> 'dry_run')::boolean, false) then
             update tandem.run as r
             set attempt = r.attempt + 1, state = 'running', params = p_params,
+                error_sqlstate = null, error_message = null,
                 backend_pid = pg_catalog.pg_backend_pid(), started_by = session_user,
                 application = pg_catalog.current_setting('application_name'),
                 updated_at = pg_catalog.clock_timestamp()

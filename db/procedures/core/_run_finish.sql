@@ -16,4 +16,5 @@ as $_run_finish$
 $_run_finish$;
 
 comment on function tandem._run_finish(bigint, integer, text, jsonb) is
-'Closes a run as done or failed, or leaves it paused: the same CALL goes on with it.';
+'Closes a run as done or failed, or leaves it paused, with or without an error: the same CALL goes '
+'on with it.';

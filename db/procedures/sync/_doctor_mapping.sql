@@ -26,7 +26,8 @@ begin
         order by r.run_id)
     into v_broken
     from tandem.run as r
-    where r.mapping = p_mapping and r.finished_at is null and r.state = 'running'
+    where r.mapping = p_mapping and r.finished_at is null
+        and (r.state = 'running' or r.error_sqlstate is not null)
         and not tandem._running(r.run_id);
     select
         pg_catalog.string_agg(t.name, ', ' order by t.name) filter (
