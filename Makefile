@@ -2,7 +2,7 @@
 # and make are all that has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-faults test-gates test-matrix bench lint clean
+.PHONY: help env demo test test-faults test-gates test-container test-matrix bench lint clean
 
 # The first Python of a fitting version that can make virtual environments; PYTHON=... overrides.
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -58,6 +58,14 @@ GATES_BIN ?= $(CHECKER:/lib/plpgsql_check.so=/bin)
 
 test-gates: $(STAMP) ## plpgsql_check on all bodies; needs Debian's postgresql-NN-plpgsql-check
 	@PGTANDEM_GATES=1 PGTANDEM_PG_BIN=$(GATES_BIN) $(BIN)/python -m pytest tests/core/test_plpgsql_check.py $(PYTEST)
+
+# The image is built from Debian's packages where Docker does not have it: PostGIS, plpgsql_check and
+# pg_stat_statements are in it.
+IMAGE ?= pgtandem-test
+
+test-container: $(STAMP) ## tests/core in a container, by testcontainers; needs docker, and root to build the image
+	@docker image inspect $(IMAGE) >/dev/null 2>&1 || tests/image/build.sh $(IMAGE)
+	@PGTANDEM_GATES=1 PGTANDEM_TEST_IMAGE=$(IMAGE) $(BIN)/python -m pytest -n $(WORKERS) tests/core $(PYTEST)
 
 # Servers 15 to 17 come from npm (tests/servers.py); 18 is what `make test` runs on.
 MATRIX ?= 15 16 17

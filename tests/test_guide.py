@@ -48,7 +48,7 @@ def owner(bare_db: Database, tmp_path: Path) -> Connection:
 
 def test_every_statement_of_the_guide_runs_in_its_order(owner: Connection) -> None:
     done = statements((DOCS / "docs" / "guide.md").read_text(encoding="utf-8"))
-    assert len(done) == 25
+    assert len(done) == 28
     for statement in done:
         try:
             answer = owner.execute(statement.encode())
@@ -59,7 +59,7 @@ def test_every_statement_of_the_guide_runs_in_its_order(owner: Connection) -> No
             assert rows == [], statement
         if "drift_count" in statement:
             assert rows == [(0,)], statement
-        if "row_key, message" in statement:
+        if "row_key, message, hint" in statement:
             assert rows == [
                 (
                     "20001",

@@ -258,6 +258,48 @@ def test_a_flat_column_that_was_narrowed(shop: Shop) -> None:
     assert shop.rows(warnings) == [("a column has another type than the mapping says",)]
 
 
+def test_a_new_table_with_less_room_than_the_mapping_says_stops_prepare(db: Database) -> None:
+    """Its values would not fit, with PostgreSQL's own error for the old program."""
+    owner = db.owner()
+    owner.execute("call tandem.prepare('products')")
+    owner.execute("call tandem.rollback('products', p_drop_columns => true)")
+    owner.execute("alter table tblconfigprice alter amount type numeric(10,2)")
+    owner.execute("alter table tblconfig alter status type varchar(30)")
+    found = owner.execute(
+        "select severity, subject, cure from tandem.analyze('products')"
+        " where finding like 'a column has another type%' order by 1"
+    ).fetchall()
+    assert [row[:2] for row in found] == [
+        ("blocker", "public.tblconfigprice.amount"),
+        ("warning", "public.tblconfig.status"),
+    ]
+    owner.execute(str(found[0][2]).split("the column: ")[1].encode())
+    owner.execute("call tandem.prepare('products')")
+
+
+def test_repair_says_how_to_take_out_what_the_other_side_alone_has(shop: Shop) -> None:
+    shop.old.execute("insert into tblproduct (productname) values ('A'), ('B')")
+    shop.owner.execute("alter table tblproduct disable trigger user")
+    shop.owner.execute("delete from tblproduct where productname = 'B'")
+    shop.owner.execute("alter table tblproduct enable trigger user")
+    shop.owner.execute("call tandem.repair('products', 'flat', p_dry_run => false)")
+    query = "select message from tandem.run order by run_id desc limit 1"
+    assert shop.value(query).startswith("drift now: 1; rows that only the other side has are kept")
+    detail = "select detail from tandem.validate('products') where not passed"
+    assert "(mapping, 'flat', 'delete', false)" in shop.value(detail)
+    shop.owner.execute("call tandem.repair('products', 'flat', 'delete', false)")
+    assert shop.value(query) == "drift now: 0"
+
+
+def test_a_blank_name_from_the_new_side_says_what_to_do(shop: Shop) -> None:
+    shop.grant()
+    shop.old.execute("insert into tblproduct (productname) values ('A')")
+    with pytest.raises(psycopg.Error) as caught:
+        shop.new.execute("update tblbaseproduct set name = ''")
+    assert caught.value.sqlstate == "TD040"
+    assert "not blank" in (caught.value.diag.message_hint or "")
+
+
 # --- progress -------------------------------------------------------------------------------------
 
 

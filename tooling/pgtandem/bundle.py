@@ -179,7 +179,8 @@ begin
         using errcode = 'TD005',
             detail = 'Its tables, columns or keys are not those that are deployed here.',
             hint = format(
-                'Deploy the mapping that is here, or roll back first: CALL tandem.rollback(%L);',
+                'Deploy the mapping that is here, or roll back first: '
+                'CALL tandem.rollback(%L, p_drop_columns => true);',
                 {name}
             );
     end if;

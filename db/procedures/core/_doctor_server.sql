@@ -145,8 +145,9 @@ begin
                 when v_sees then 'ok' else 'unknown' end,
             coalesce('the oldest is open for ' || pg_catalog.date_trunc('second', v_oldest)::text,
                 case when v_sees then 'none' else 'of other roles: cannot be seen' end),
-            'prepare, and switching the sync, wait for those that wrote the tables: '
-            'SELECT pid, usename, xact_start, query FROM pg_stat_activity ORDER BY xact_start;'),
+            'prepare, and switching the sync, wait for those that have a table: SELECT DISTINCT '
+            'pid, relation::regclass, mode FROM pg_locks WHERE relation IS NOT NULL AND granted; '
+            'how long they have is seen with pg_read_all_stats.'),
         (31, 'prepared transactions', case when v_prepared is not null then 'warning'
             else 'ok' end, coalesce(v_prepared, 'none left open'),
             'Older than five minutes: COMMIT PREPARED or ROLLBACK PREPARED; they hold their '

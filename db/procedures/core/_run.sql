@@ -50,9 +50,9 @@ begin
                 'with other statements in one message.',
                 hint = pg_catalog.format(
                     'Send the CALL by itself with autocommit on (pgAdmin: Auto commit on, one '
-                    'statement selected). One batch inside your own transaction: SELECT * FROM '
-                    '%s(%L, ...) is what the loop calls; or p_one_transaction => true.',
-                    v_step::regproc, p_mapping
+                    'statement selected)%s. It commits after each batch, which is a call of %s.',
+                    case p_kind when 'migrate' then ', or say p_one_transaction => true' end,
+                    v_step::regproc
                 );
         end if;
     end if;

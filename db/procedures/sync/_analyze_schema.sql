@@ -106,10 +106,14 @@ begin
     group by w.relation
     union all
     select
-        'warning', 'a column has another type than the mapping says',
+        case when tandem._room(pg_catalog.format_type(a.atttypid, a.atttypmod))
+            < tandem._room(w.said) then 'blocker' else 'warning' end,
+        'a column has another type than the mapping says',
         w.relation || '.' || w.column_name, 1,
         pg_catalog.format_type(a.atttypid, a.atttypmod) || ' instead of ' || w.said,
-        'Correct the types in the mapping, then deploy again.'
+        pg_catalog.format(
+            'Correct the types in the mapping, then deploy again; or the column: '
+            'alter table %s alter column %I type %s;', w.relation, w.column_name, w.said)
     from wanted as w
     join pg_catalog.pg_attribute as a
         on a.attrelid = w.oid and a.attname = w.column_name and not a.attisdropped

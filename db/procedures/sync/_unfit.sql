@@ -10,7 +10,10 @@ begin
     raise exception 'a row of % does not fit %: %', p_table, p_flat_table, p_reason
     using errcode = 'TD040',
         detail = pg_catalog.format('Row %s; column %s is %s.', p_id, p_column, p_type),
-        hint = 'Old programs read this value too. Shorten it, or widen the flat column.';
+        hint = 'Old programs read this value too. ' || case
+            when p_reason like '% is missing' then 'Give it a value that is not blank.'
+            else 'Shorten it, or widen the flat column.'
+        end;
 end
 $_unfit$;
 

@@ -19,7 +19,12 @@ begin
                 then 'dry run: nothing was changed, the counts are what would be done; drift is %s'
                 else 'drift now: %s' end,
             r.drift_rows
-        ) || coalesce((
+        ) || case
+            when r.drift_rows > 0 and r.params ->> 'extra' = 'keep'
+                and not (r.params ->> 'dry_run')::boolean then '; rows that only the other '
+                'side has are kept: p_extra => ''delete'' deletes them'
+            else ''
+        end || coalesce((
             select pg_catalog.format(
                 '; %s could not be deleted (tandem.rejected_row, resolution not deleted by '
                 'repair): repair again', pg_catalog.count(*)
