@@ -100,7 +100,7 @@ class Scaffold:
 
 
 @dataclass
-class _Table:
+class Table:
     schema: str
     name: str
     columns: dict[str, Column]
@@ -145,26 +145,28 @@ def scaffold(
     *,
     name: str | None = None,
     key: str | None = None,
+    evidence: Sequence[str] = (),
 ) -> Scaffold:
     """Write a mapping for `table`, named as in SQL (`"My Schema"."Table"`), from the catalog.
 
     `levels` run from the top down; a leaf without columns gets all that nothing else takes.
+    `evidence` stands at the top of the file: why the shape is proposed.
     Raises UsageError where the table cannot have such a mapping, MappingError where a name cannot.
     """
-    found = _read_table(conn, table)
-    key_column = _key(found, key)
-    touch = _touch(found)
-    resolved = _resolve(found, key_column, [*levels, leaf, *satellites])
+    found = read_table(conn, table)
+    tells_a_row = key_column(found, key)
+    touch = touch_column(found)
+    resolved = _resolve(found, tells_a_row, [*levels, leaf, *satellites])
     taken = {column.name for columns in resolved.values() for column in columns}
     if touch is not None and touch.name in taken:
         touch = None
     rest = [
         column
         for column in found.columns.values()
-        if column.name not in taken and column not in (touch, key_column) and not column.generated
+        if column.name not in taken and column not in (touch, tells_a_row) and not column.generated
     ]
     if not leaf.columns:
-        resolved[leaf.name] = [column for column in rest if not _is_stamp(column)]
+        resolved[leaf.name] = [column for column in rest if not is_stamp(column)]
     else:
         for column in rest:
             if column.not_null and not column.has_default:
@@ -177,11 +179,11 @@ def scaffold(
         raise UsageError(
             f"The leaf {leaf.name!r} has no column.", hint="Write --leaf NAME=COLUMN,COLUMN."
         )
-    for columns in (*resolved.values(), [key_column]):
+    for columns in (*resolved.values(), [tells_a_row]):
         for column in columns:
             _check_type(column)
     name = name or _name_for(found.name)
-    writer = _Writer(found, name, key_column, touch, resolved)
+    writer = _Writer(found, name, tells_a_row, touch, resolved, evidence)
     text = writer.write(
         [part.name for part in levels], leaf.name, [part.name for part in satellites]
     )
@@ -196,7 +198,7 @@ def scaffold(
     return Scaffold(text, mapping, tuple(found.notes))
 
 
-def _resolve(found: _Table, key: Column, parts: Sequence[Part]) -> dict[str, list[Column]]:
+def _resolve(found: Table, key: Column, parts: Sequence[Part]) -> dict[str, list[Column]]:
     """The columns of each part; each column belongs to one."""
     taken: dict[str, str] = {key.name: "the key"}
     resolved: dict[str, list[Column]] = {}
@@ -225,7 +227,7 @@ def _exists(conn: psycopg.Connection[Any], name: str) -> bool:
     return row is not None and bool(row[0])
 
 
-def _read_table(conn: psycopg.Connection[Any], table: str) -> _Table:
+def read_table(conn: psycopg.Connection[Any], table: str) -> Table:
     try:
         row = conn.execute(_FIND_TABLE.encode(), (table,)).fetchone()
     except (psycopg.errors.InvalidName, psycopg.errors.SyntaxError) as error:
@@ -249,7 +251,7 @@ def _read_table(conn: psycopg.Connection[Any], table: str) -> _Table:
         conn.execute("set local search_path = pg_catalog")
         rows = conn.execute(_FIND_COLUMNS.encode(), {"table": oid}).fetchall()
     columns = [Column(row[0], _mapping_type(row[1]), *row[2:]) for row in rows]
-    return _Table(schema, name, {column.name: column for column in columns})
+    return Table(schema, name, {column.name: column for column in columns})
 
 
 _LONG_TYPES: Final = (
@@ -280,7 +282,7 @@ def _check_type(column: Column) -> None:
         ) from None
 
 
-def _key(table: _Table, wanted: str | None) -> Column:
+def key_column(table: Table, wanted: str | None) -> Column:
     if wanted is not None:
         column = table.find(wanted, "--key")
         if not column.unique:
@@ -301,12 +303,12 @@ def _key(table: _Table, wanted: str | None) -> Column:
     )
 
 
-def _is_stamp(column: Column) -> bool:
+def is_stamp(column: Column) -> bool:
     """A column that the table fills itself, such as createdat."""
     return column.has_default and split_type(column.type)[0] in ("timestamptz", "timestamp", "date")
 
 
-def _touch(table: _Table) -> Column | None:
+def touch_column(table: Table) -> Column | None:
     for name in TOUCH_NAMES:
         for column in table.columns.values():
             if column.name.lower() == name and column.type.startswith("timestamp"):
@@ -339,11 +341,12 @@ def _inline(pairs: Iterable[tuple[str, str]]) -> str:
 
 @dataclass
 class _Writer:
-    table: _Table
+    table: Table
     name: str
     key: Column
     touch: Column | None
     columns: dict[str, list[Column]]
+    evidence: Sequence[str] = ()
     lines: list[str] = field(default_factory=list)
 
     def write(self, levels: Sequence[str], leaf: str, satellites: Sequence[str]) -> str:
@@ -370,6 +373,7 @@ class _Writer:
             "# Written by pgtandem init from the live table; every line may be edited until it is",
             "# deployed. Names are exact, as the catalog has them. Columns that are not named here",
             "# stay in the flat table alone.",
+            *(f"# {line}" for line in self.evidence),
             f"name = {_string(self.name)}  # of the mapping, as in: pgtandem plan {self.name}",
             f"schema = {_string(self.table.schema)}  # of the flat table and of the new ones",
             "",

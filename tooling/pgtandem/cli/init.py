@@ -9,6 +9,7 @@ import click
 
 from pgtandem.cli.options import State, connected, database, say
 from pgtandem.errors import UsageError
+from pgtandem.propose import Proposal, propose
 from pgtandem.scaffold import parse_part, scaffold
 
 NEXT: Final = (
@@ -27,13 +28,12 @@ NEXT: Final = (
     "--level",
     "levels",
     multiple=True,
-    required=True,
     metavar="NAME=COLUMN,..",
-    help="A level and the columns that tell its rows; repeat it from the top down.",
+    help="A level and the columns that tell its rows; repeat it from the top down. Without any, "
+    "levels are proposed from the data.",
 )
 @click.option(
     "--leaf",
-    required=True,
     metavar="NAME[=COLUMN,..]",
     help="The level with a row per flat row; without columns it gets all that are left.",
 )
@@ -60,7 +60,7 @@ def command(
     *,
     table: str,
     levels: tuple[str, ...],
-    leaf: str,
+    leaf: str | None,
     satellites: tuple[str, ...],
     name: str | None,
     key: str | None,
@@ -72,16 +72,35 @@ def command(
     TABLE is written as in SQL, such as product, shop.product or '"My Schema"."Table"'. Example:
 
         pgtandem init product --level brand=brand --level model=model --leaf item=sku,colour
+
+    Without --level it looks at the rows and proposes levels; the file says why.
     """
+    if not levels and (leaf or satellites):
+        raise UsageError(
+            "--leaf and --satellite need --level, too.",
+            hint="Name all levels, or nothing at all: then all is proposed from the data.",
+        )
+    if levels and not leaf:
+        raise UsageError("--level needs --leaf, the level with a row per flat row.")
     with database(state) as db:
+        if levels and leaf:
+            shape = Proposal(
+                tuple(parse_part(text, "--level") for text in levels),
+                parse_part(leaf, "--leaf", columns_needed=False),
+                tuple(parse_part(text, "--satellite") for text in satellites),
+                (),
+            )
+        else:
+            shape = propose(db.conn, table, key)
         made = scaffold(
             db.conn,
             table,
-            [parse_part(text, "--level") for text in levels],
-            parse_part(leaf, "--leaf", columns_needed=False),
-            [parse_part(text, "--satellite") for text in satellites],
+            shape.levels,
+            shape.leaf,
+            shape.satellites,
             name=name,
             key=key,
+            evidence=shape.evidence,
         )
     path = output or Path("mappings") / f"{made.mapping.name}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +110,8 @@ def command(
     except FileExistsError:
         raise UsageError(f"{path} exists already.", hint="--force writes over it.") from None
     click.echo(path)
+    for line in shape.evidence:
+        say(line)
     for note in made.notes:
         say(f"Note: {note}")
     called = made.mapping.name
