@@ -1281,8 +1281,11 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
     if exists (
         select from tandem_products.due as due
         where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp()
+    ) and not exists (
+        select from tandem.mapping as t where t.name = 'products' and t.phase = 'prepared'
     ) then
-        -- a scheduled value is not undone by a write that is not about it
+        -- a scheduled value is not undone by a write that is not about it; while the sync is being switched the
+        -- flat table has the say
         perform tandem_products._pull_price(v_leaf);
     end if;
     v_written := tandem_products._push_price(v_leaf) or v_written;

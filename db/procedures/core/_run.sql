@@ -143,10 +143,12 @@ begin
                         )
                     );
                 end if;
-                -- what has begun can go on when the cause is gone
+                -- What is long goes on where it stopped when the cause is gone; other verbs look at
+                -- everything again.
                 perform tandem._run_finish(r_run.run_id, r_run.attempt, case
-                    when (select r.batches > 0 from tandem.run as r where r.run_id = r_run.run_id)
-                        then 'paused' else 'failed'
+                    when p_kind in ('migrate', 'rollback') and (
+                        select r.batches > 0 from tandem.run as r where r.run_id = r_run.run_id
+                    ) then 'paused' else 'failed'
                 end, v_failure);
                 commit;
                 set local search_path = pg_catalog, pg_temp;

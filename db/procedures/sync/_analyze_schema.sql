@@ -75,7 +75,7 @@ begin
             r.relation, current_user)
     from relations as r
     join pg_catalog.pg_class as c on c.oid = r.oid
-    where not pg_catalog.pg_has_role(c.relowner, 'usage')
+    where c.relowner <> current_user::regrole
     union all
     select
         'blocker', 'not an ordinary table', r.relation, 1,
@@ -106,8 +106,7 @@ begin
     group by w.relation
     union all
     select
-        case when tandem._room(pg_catalog.format_type(a.atttypid, a.atttypmod))
-            < tandem._room(w.said) then 'blocker' else 'warning' end,
+        case when n.has_less_room then 'blocker' else 'warning' end,
         'a column has another type than the mapping says',
         w.relation || '.' || w.column_name, 1,
         pg_catalog.format_type(a.atttypid, a.atttypmod) || ' instead of ' || w.said,
@@ -117,8 +116,18 @@ begin
     from wanted as w
     join pg_catalog.pg_attribute as a
         on a.attrelid = w.oid and a.attname = w.column_name and not a.attisdropped
+    cross join lateral (
+        select
+            coalesce(one.before, 'infinity') < coalesce(other.before, 'infinity')
+            or coalesce(one.after, 'infinity') < coalesce(other.after, 'infinity') as has_less_room
+        from tandem._room(pg_catalog.format_type(a.atttypid, a.atttypmod)) as one
+        cross join tandem._room(w.type_name) as other
+    ) as n
     where pg_catalog.format_type(a.atttypid, a.atttypmod) <> w.type_name
-        and (pg_catalog.to_regtype(w.type_name) is distinct from a.atttypid or w.said like '%(%')
+        and (
+            pg_catalog.to_regtype(w.type_name) is distinct from a.atttypid or w.said like '%(%'
+            or n.has_less_room
+        )
     union all
     select
         'blocker', 'a column has another collation than the flat column',
@@ -328,8 +337,8 @@ begin
         pg_catalog.string_agg(p.pubname, ', '),
         'Publish the whole mapping or none of it; subscribers do not fire the sync triggers.'
     from relations as r
-    join pg_catalog.pg_publication_tables as p
-        on pg_catalog.to_regclass(pg_catalog.format('%I.%I', p.schemaname, p.tablename)) = r.oid
+    cross join pg_catalog.pg_publication as p
+    join lateral pg_catalog.pg_get_publication_tables(p.pubname::text) as g on g.relid = r.oid
     group by r.relation
     union all
     select n.severity, n.finding, v_flat_name, 1, null, n.cure

@@ -14,6 +14,11 @@ as $_outsiders$
         from owner as o
         cross join lateral pg_catalog.aclexplode(o.relacl) as a
         where a.privilege_type in ('TRIGGER', 'REFERENCES')
+        union
+        select a.grantee, 'grant'
+        from pg_catalog.pg_attribute as c
+        cross join lateral pg_catalog.aclexplode(c.attacl) as a
+        where c.attrelid = p_table and a.privilege_type = 'REFERENCES'
         union all
         select p.proowner, 'trigger ' || pg_catalog.quote_ident(t.tgname)
         from pg_catalog.pg_trigger as t

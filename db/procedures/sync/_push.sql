@@ -123,8 +123,11 @@ begin
     if exists (
         select from {{ S | ident }}.due as due
         where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp()
+    ) and not exists (
+        select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'prepared'
     ) then
-        -- a scheduled value is not undone by a write that is not about it
+        -- a scheduled value is not undone by a write that is not about it; while the sync is being switched the
+        -- flat table has the say
 {% for satellite in m.satellites %}
         perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(v_leaf);
 {% endfor %}

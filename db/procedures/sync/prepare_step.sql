@@ -8,24 +8,13 @@ set search_path = pg_catalog, pg_temp
 as $prepare_step$
 declare
     r_missing record;
-    r_finding record;
     r_result tandem.step_result;
 begin
     perform tandem._run_of('prepare', p_mapping, p_run);
     r_result := row(false, '{}', 0, 0, 0, 0, null, null);
     r_result.cursor := '{"stage": "make"}';
     if (select r.cursor = '{}' from tandem.run as r where r.run_id = p_run) then
-        select * into r_finding from tandem._analyze_schema(p_mapping) as a
-        where a.severity = 'blocker'
-        limit 1;
-        if found then
-            raise exception 'prepare of % is blocked: %', p_mapping, r_finding.finding
-            using errcode = 'TD004',
-                detail = pg_catalog.format(
-                    '%s: %s', r_finding.subject, coalesce(r_finding.sample, '')
-                ),
-                hint = r_finding.cure;
-        end if;
+        perform tandem._refuse_blocked(p_mapping);
         return r_result;
     end if;
     select * into r_missing from tandem._missing(p_mapping) as x
@@ -49,6 +38,8 @@ begin
         return r_result;
     end if;
     if (tandem._mapping_of(p_mapping)).phase = 'deployed' then
+        -- this may be another attempt, long after the first
+        perform tandem._refuse_blocked(p_mapping);
         perform tandem._set_phase(p_mapping, 'prepared');
     end if;
     update tandem.mapping as t
