@@ -1,4 +1,4 @@
-"""Resumed runs, prices while the sync is switched, columns with less room, owners and publications."""
+"""Resumed runs, prices while the sync is switched, less room, owners and publications."""
 
 from __future__ import annotations
 
