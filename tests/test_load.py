@@ -392,17 +392,20 @@ def test_given_keys_move_the_sequence(owner: Connection, tmp_path: Path) -> None
 def test_a_deadlock_is_tried_again(bare_db: Database, owner: Connection, tmp_path: Path) -> None:
     """The load holds key 2 and wants 1; the other session holds 1 and wants 2."""
     owner.execute("create table t (id int primary key)")
-    other, monitor = bare_db.owner(), bare_db.owner()
+    other, monitor = bare_db.superuser(), bare_db.owner()
+    # Who looks for the deadlock is its victim: the load, and late enough on a busy machine.
+    other.execute(f"alter database {bare_db.clone_name} set deadlock_timeout = '3s'".encode())
+    other.execute("set deadlock_timeout = '60s'")
+    loader = bare_db.owner()
     results: list[LoadResult] = []
     path = write(tmp_path, "id\n2\n1\n")
-    loading = threading.Thread(target=lambda: results.append(load_file(owner, "t", path)))
+    loading = threading.Thread(target=lambda: results.append(load_file(loader, "t", path)))
     with other.transaction(force_rollback=True):
         other.execute("insert into t values (1)")
         loading.start()
         waiting = "select from pg_locks where not granted and pid = %s"
-        while monitor.execute(waiting, (owner.info.backend_pid,)).rowcount == 0:
+        while monitor.execute(waiting, (loader.info.backend_pid,)).rowcount == 0:
             assert loading.is_alive()
-        # The load has waited longer, so it is the first to look for a deadlock and its victim.
         other.execute("insert into t values (2)")
     loading.join(30)
     assert [result.loaded for result in results] == [2]
