@@ -17,13 +17,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import psycopg
+from lab import Lab
 
-import pgtandem.demo
-from pgtandem.demo.generator import copy_rows
-from pgtandem.deploy import deploy
-from pgtandem.mapping import load_mapping
-from pgtandem.paths import db_dir
 from pgtandem.server import ThrowawayServer, server_identity
 
 ROWS = 2000
@@ -39,14 +34,7 @@ BULK = (
 
 def shop(server: ThrowawayServer, extra: list[str]) -> None:
     """A migrated shop, in sync both ways, on disk."""
-    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as conn:
-        conn.execute("create database shop")
-    with psycopg.connect(server.conninfo("shop"), autocommit=True) as conn:
-        conn.execute(Path(pgtandem.demo.__file__).with_name("shop.sql").read_bytes())
-        copy_rows(conn, ROWS)
-        conn.execute("delete from tblproduct where btrim(productname) = ''")
-        deploy(conn, [load_mapping(db_dir() / "mappings" / "products.toml")])
-        conn.execute("call tandem.prepare('products')")
+    with Lab(server, ROWS).connect("shop") as conn:
         conn.execute("call tandem.migrate('products')")
         for statement in extra:
             conn.execute(statement.encode())

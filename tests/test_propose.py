@@ -85,6 +85,17 @@ def test_without_repetition_nothing_is_proposed(bare_db: Database) -> None:
         propose(conn, "notes")
 
 
+def test_columns_called_like_our_own_words_get_other_parts(bare_db: Database) -> None:
+    """What a mapping refuses as a name is not proposed."""
+    conn = bare_db.owner()
+    conn.execute(
+        'create table odd (id int primary key, "new" text, "p_x" text, cost int);'
+        "insert into odd select i, 'n' || i % 3, 'p' || i % 30, i from generate_series(1, 300) as i"
+    )
+    found = propose(conn, "odd")
+    assert [part.name for part in found.levels] == ["level_new", "level_p_x"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [(("--leaf", "item"), "need --level, too"), (("--level", "a=city"), "needs --leaf")],

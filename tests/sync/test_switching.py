@@ -10,17 +10,8 @@ from support.databases import Connection, Database
 from support.shop import migrate, one
 from sync.shops import sqlstate
 from sync.test_attacks import config, drift, schedule, synced
+from sync.test_way_forward import until_rows
 from sync.test_ways_back import rolled_back_to
-
-
-def until_rows(owner: Connection) -> None:
-    """The way forward, paused before its first flat row."""
-    query = (
-        "select coalesce(max(cursor ->> 'stage'), '') from tandem.run"
-        " where kind = 'migrate' and finished_at is null"
-    )
-    while one(owner, query) != "rows":
-        migrate(owner, p_max_batches=1)
 
 
 def broken_off(owner: Connection, mode: str) -> None:

@@ -30,7 +30,10 @@ DEFERRED = SUPPLIER.replace("set null", "set null deferrable initially deferred"
 
 def until_rows(owner: Connection) -> None:
     """The way forward, paused before its first flat row."""
-    query = "select coalesce(max(cursor ->> 'stage'), '') from tandem.run where finished_at is null"
+    query = (
+        "select coalesce(max(cursor ->> 'stage'), '') from tandem.run"
+        " where kind = 'migrate' and finished_at is null"
+    )
     while one(owner, query) != "rows":
         migrate(owner, p_max_batches=1)
 

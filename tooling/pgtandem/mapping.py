@@ -173,6 +173,12 @@ class Mapping:
         return dict(self.operations).get(name)
 
 
+def is_part_name(value: str) -> bool:
+    """Whether a level, the leaf or a satellite may be called so."""
+    starts_like_a_variable = value[:2] in {"p_", "r_", "v_"}
+    return bool(_WORD.match(value)) and value not in _TAKEN and not starts_like_a_variable
+
+
 class _Section:
     """A TOML table that knows its place in the file and which keys were asked for."""
 
@@ -213,7 +219,7 @@ class _Section:
     def word(self, key: str) -> str:
         """A required plain word: lower-case letters, digits, _; it names things of ours."""
         value: str = self._take(key, str, True)
-        if not _WORD.match(value) or value in _TAKEN or value[:2] in {"p_", "r_", "v_"}:
+        if not is_part_name(value):
             raise MappingError(
                 f"{self.where}: {key} {value!r} must be a plain lower-case word of at most 30 "
                 f"characters, not begin with p_, r_ or v_, and be none of "

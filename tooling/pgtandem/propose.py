@@ -18,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 from pgtandem.errors import UsageError
+from pgtandem.mapping import is_part_name
 from pgtandem.scaffold import (
     Column,
     Part,
@@ -41,7 +42,6 @@ _AMOUNT_TYPES: Final = ("numeric", "money", "float8", "float4", "integer", "bigi
 _AMOUNT_NAME: Final = re.compile(r"price|amount|cost|preis|betrag|prix|precio", re.I)
 _CURRENCY_NAME: Final = re.compile(r"curr|waehrung|währung|devise|moneda", re.I)
 _STATE_NAME: Final = re.compile(r"status|state|flag|active|deleted", re.I)
-_RESERVED_START: Final = re.compile(r"^([prv]_|[^a-z])")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,9 @@ def propose(conn: psycopg.Connection[Any], table: str, key: str | None = None) -
     chain, evidence = _chain(seen)
     levels = tuple(Part(_word(one.column.name), (one.column.name,)) for one in chain)
     taken = {level.name for level in levels}
-    leaf = next(name for name in ("item", "entry", "leaf_row") if name not in taken)
+    if satellite is not None and satellite.name in taken:
+        satellite = Part("dated_amount", satellite.columns)
+    leaf = next(name for name in ("item", "entry", "detail", "row_of_flat") if name not in taken)
     if satellite is not None:
         evidence.append(
             f"{satellite.columns[0]} looks like an amount that changes with time: dated rows."
@@ -217,4 +219,4 @@ def _amount(found: Table, own: set[str]) -> Part | None:
 def _word(name: str) -> str:
     """A part's name, made from a column's."""
     plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:24]
-    return f"level_{plain}" if _RESERVED_START.match(plain) else plain
+    return plain if is_part_name(plain) else f"level_{plain}".rstrip("_")

@@ -101,6 +101,8 @@ class Scaffold:
 
 @dataclass
 class Table:
+    """The flat table, as the catalog has it; notes are what the user should be told."""
+
     schema: str
     name: str
     columns: dict[str, Column]
@@ -228,6 +230,7 @@ def _exists(conn: psycopg.Connection[Any], name: str) -> bool:
 
 
 def read_table(conn: psycopg.Connection[Any], table: str) -> Table:
+    """The table, named as in SQL, as the catalog has it. UsageError where a mapping cannot be."""
     try:
         row = conn.execute(_FIND_TABLE.encode(), (table,)).fetchone()
     except (psycopg.errors.InvalidName, psycopg.errors.SyntaxError) as error:
@@ -283,6 +286,7 @@ def _check_type(column: Column) -> None:
 
 
 def key_column(table: Table, wanted: str | None) -> Column:
+    """The column that tells a row: the one asked for, else the primary key. UsageError if none."""
     if wanted is not None:
         column = table.find(wanted, "--key")
         if not column.unique:
@@ -309,6 +313,7 @@ def is_stamp(column: Column) -> bool:
 
 
 def touch_column(table: Table) -> Column | None:
+    """The column that says when a row was changed last, by its name; None where there is none."""
     for name in TOUCH_NAMES:
         for column in table.columns.values():
             if column.name.lower() == name and column.type.startswith("timestamp"):

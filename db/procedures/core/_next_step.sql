@@ -53,6 +53,17 @@ begin
                 '; or forward again: CALL tandem.migrate(%s)', v_name) else '' end
         );
     end if;
+    -- the last real run broke off and begins again: what it said comes before the same call
+    select r.run_id, r.error_sqlstate, r.error_message, r.state, r.batches into r_run
+    from tandem.run as r
+    where r.mapping = p_mapping and not coalesce((r.params ->> 'dry_run')::boolean, false)
+    order by r.run_id desc
+    limit 1;
+    if r_run.state = 'failed' and r_run.error_sqlstate is not null and r_run.batches > 0 then
+        return pg_catalog.format('%s  -- it ended with %s: %s', tandem._call_of(r_run.run_id),
+            r_run.error_sqlstate, pg_catalog.translate(r_run.error_message, e'\n\r', '  ')
+        );
+    end if;
     if v_phase = 'prepared' then
         return pg_catalog.format(
             'SELECT * FROM tandem.analyze(%s);  -- then CALL tandem.migrate(%s)', v_name, v_name

@@ -1,4 +1,4 @@
-{% from 'procedures/sync/macros.jinja' import in_force, satellite_differs with context %}
+{% from 'procedures/sync/macros.jinja' import in_force, is_due, satellite_differs with context %}
 -- Flat to hierarchy for one whole row, whatever its state: not migrated, rejected, moved, kept from
 -- a DELETE, or just different. The triggers' slow way, and repair's. Returns what happened.
 create or replace function {{ S | ident }}._push(
@@ -120,12 +120,7 @@ begin
         v_written := v_written or found;
     end if;
 {% if m.satellites %}
-    if exists (
-        select from {{ S | ident }}.due as due
-        where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp()
-    ) and not exists (
-        select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'prepared'
-    ) then
+    if {{ is_due(m, 'v_leaf') | trusted }} then
         -- a scheduled value is not undone by a write that is not about it; while the sync is being switched the
         -- flat table has the say
 {% for satellite in m.satellites %}

@@ -1,3 +1,4 @@
+{% from 'procedures/sync/macros.jinja' import is_due with context %}
 {% from 'triggers/sync/frame.jinja' import variables, enter, leave with context %}
 {% macro trigger() %}
 create trigger tandem_21_update after update on {{ m.flat.table | relation(m.schema) }}
@@ -49,12 +50,7 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
 {% if m.satellites %}
     -- A due row comes into force first; what this statement changed is newer. While the sync is being switched
     -- on the flat table has the say.
-    if exists (
-        select from {{ S | ident }}.due as due
-        where due.leaf_id = {{ m.leaf.sync | column('new') }} and due.effective <= pg_catalog.clock_timestamp()
-    ) and not exists (
-        select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'prepared'
-    ) then
+    if {{ is_due(m, m.leaf.sync | column('new')) | trusted }} then
 {% for satellite in m.satellites %}
         perform {{ S | ident }}._pull_{{ satellite.name | trusted }}({{ m.leaf.sync | column('new') }}, array[
             {%- for pair in satellite.pairs %}{{ pair | flat_changed }}{{ ', ' if not loop.last }}{% endfor -%}

@@ -1,3 +1,4 @@
+{% from 'procedures/sync/macros.jinja' import is_due with context %}
 {% from 'triggers/sync/frame.jinja' import variables, enter, leave, unfit with context %}
 {% macro trigger() %}
 create trigger tandem_21_update after update on {{ m.leaf.table | relation(m.schema) }}
@@ -24,12 +25,7 @@ not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
 {% if m.satellites %}
     -- A due row comes into force with any write of its leaf; not where this transaction has written the
     -- flat row, whose new value may still be on its way, and not while the flat table has the say.
-    if exists (
-        select from {{ S | ident }}.due as due
-        where due.leaf_id = {{ m.leaf.id | column('new') }} and due.effective <= pg_catalog.clock_timestamp()
-    ) and not exists (
-        select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'prepared'
-    ) and not exists (
+    if {{ is_due(m, m.leaf.id | column('new')) | trusted }} and not exists (
         select from {{ m.flat.table | relation(m.schema) }} as flat
         where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('new') }} and tandem._my_transaction(flat.xmin)
     ) then
