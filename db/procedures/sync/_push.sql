@@ -120,7 +120,7 @@ begin
         v_written := v_written or found;
     end if;
 {% if m.satellites %}
-    if {{ is_due(m, 'v_leaf') | trusted }} then
+    if {{ is_due(m) | trusted }} then
         -- a scheduled value is not undone by a write that is not about it; while the sync is being switched the
         -- flat table has the say
 {% for satellite in m.satellites %}
