@@ -2,7 +2,7 @@
 # and make are all that has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-faults test-gates test-container test-matrix bench lint clean
+.PHONY: help env demo test test-faults test-gates test-container test-matrix coverage bench lint clean
 
 # The first Python of a fitting version that can make virtual environments; PYTHON=... overrides.
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -75,6 +75,14 @@ test-matrix: $(STAMP) ## the tests of db/ on the other supported versions; MATRI
 	  bin=$$($(BIN)/python tests/servers.py $$major) && \
 	  PGTANDEM_PG_BIN=$$bin $(BIN)/python -m pytest -n $(WORKERS) tests/core tests/sync $(PYTEST) || exit; \
 	done
+
+# All tests once more on Debian's PostgreSQL, whose plpgsql_check counts the statements executed.
+COVERED := .pgtandem/statements
+
+coverage: $(STAMP) ## all tests on Debian's PostgreSQL, then which statements of PL/pgSQL and Python none executed
+	@rm -rf $(COVERED)
+	@PGTANDEM_GATES=1 PGTANDEM_PG_BIN=$(GATES_BIN) PGTANDEM_STATEMENTS=$(COVERED) \
+	  $(BIN)/python -m pytest -n $(WORKERS) --cov=pgtandem --cov-report=term:skip-covered $(PYTEST)
 
 BENCH ?=
 

@@ -19,6 +19,7 @@ import pytest
 from pgtandem.server import ThrowawayServer, find_binaries
 from support.approved import Approved
 from support.databases import FLAT_TABLE, Database, TestServer
+from support.statements import SETTINGS, Statements, summary
 
 PASSWORD_KEY = pytest.StashKey[str]()
 
@@ -116,10 +117,15 @@ def server(request: pytest.FixtureRequest) -> Iterator[TestServer]:
             contained.make_roles()
             yield contained
     else:
-        with ThrowawayServer() as embedded:
-            own = TestServer(embedded.conninfo(), embedded.binaries, "embedded", embedded)
+        statements = Statements.wanted()
+        with ThrowawayServer(SETTINGS if statements else None) as embedded:
+            own = TestServer(
+                embedded.conninfo(), embedded.binaries, "embedded", embedded, statements=statements
+            )
             own.make_roles()
             yield own
+        if statements:
+            statements.write()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -148,6 +154,8 @@ def deployed_template(server: TestServer, bare_template: str) -> Iterator[str]:
     with server.clone(bare_template) as template:
         with psycopg.connect(template.owner_dsn, autocommit=True) as conn:
             deploy(conn, [load_mapping(db_dir() / "mappings" / "products.toml")])
+        if server.statements:
+            server.statements.deployed(template.superuser_dsn)
         yield template.clone_name
 
 
@@ -171,3 +179,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value in report.user_properties:
             if name == "told":
                 terminalreporter.write_line(str(value))
+    wanted = Statements.wanted()
+    if wanted and wanted.folder.is_dir():
+        terminalreporter.section("statements of PL/pgSQL")
+        for line in summary(wanted.folder):
+            terminalreporter.write_line(line)

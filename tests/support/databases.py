@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pgtandem.server import Binaries, ThrowawayServer
+from support.statements import Statements
 
 ROLES = ("shop_owner", "old_app", "new_app")
 ROLE_MARK = "made by pgtandem's tests"
@@ -56,6 +57,7 @@ class TestServer:
     kind: str
     embedded: ThrowawayServer | None = None
     password: str | None = None
+    statements: Statements | None = None
     is_superuser: bool = field(init=False)
     version: int = field(init=False)
     """The server's version number, such as 180004."""
@@ -165,6 +167,8 @@ class TestServer:
             yield database
         finally:
             database.close_all()
+            if self.statements:
+                self.statements.collect(self.conninfo(name))
             self.drop_database(name)
 
 
