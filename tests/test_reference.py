@@ -34,7 +34,8 @@ select c.relname, c.relkind = 'v' as is_view, obj_description(c.oid, 'pg_class')
         order by a.attnum) from pg_attribute as a
         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns
 from pg_class as c
-where c.relnamespace = %s::regnamespace and c.relkind in ('r', 'v') and c.relname <> 'inside'
+where c.relnamespace = %s::regnamespace and c.relkind in ('r', 'v')
+    and c.relname <> 'inside' and c.relname !~ '^_'
 order by c.relname
 """
 

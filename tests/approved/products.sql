@@ -18,45 +18,55 @@ begin
 end
 $stores$;
 
--- The sequence that counts calls of this duration.
--- lint: inlinable
-create or replace function tandem_products._f2h_class(p_took interval) returns regclass
-language sql stable
-as $_f2h_class$
-    select (array[
-        'tandem_products.f2h_100us',
-        'tandem_products.f2h_300us',
-        'tandem_products.f2h_1ms',
-        'tandem_products.f2h_3ms',
-        'tandem_products.f2h_10ms',
-        'tandem_products.f2h_more'
-    ]::regclass[])[1 + pg_catalog.width_bucket(
+-- Counts a call that has ended in its class of duration; see tandem._calls.
+create or replace function tandem_products._f2h_took(p_took interval) returns integer
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_f2h_took$
+declare
+    v_class integer := pg_catalog.width_bucket(
         extract(epoch from p_took)::float8, '{0.0001, 0.0003, 0.001, 0.003, 0.01}'::float8[]
-    )]
-$_f2h_class$;
+    );
+begin
+    case v_class
+        when 0 then perform from tandem_products._f2h_100us;
+        when 1 then perform from tandem_products._f2h_300us;
+        when 2 then perform from tandem_products._f2h_1ms;
+        when 3 then perform from tandem_products._f2h_3ms;
+        when 4 then perform from tandem_products._f2h_10ms;
+        when 5 then perform from tandem_products._f2h_more;
+    end case;
+    return v_class;
+end
+$_f2h_took$;
 
-comment on function tandem_products._f2h_class(interval) is
-'The sequence that counts calls of this direction that took so long.';
+comment on function tandem_products._f2h_took(interval) is
+'Counts a call of this direction that took so long; returns its class of duration.';
 
--- The sequence that counts calls of this duration.
--- lint: inlinable
-create or replace function tandem_products._h2f_class(p_took interval) returns regclass
-language sql stable
-as $_h2f_class$
-    select (array[
-        'tandem_products.h2f_100us',
-        'tandem_products.h2f_300us',
-        'tandem_products.h2f_1ms',
-        'tandem_products.h2f_3ms',
-        'tandem_products.h2f_10ms',
-        'tandem_products.h2f_more'
-    ]::regclass[])[1 + pg_catalog.width_bucket(
+-- Counts a call that has ended in its class of duration; see tandem._calls.
+create or replace function tandem_products._h2f_took(p_took interval) returns integer
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_h2f_took$
+declare
+    v_class integer := pg_catalog.width_bucket(
         extract(epoch from p_took)::float8, '{0.0001, 0.0003, 0.001, 0.003, 0.01}'::float8[]
-    )]
-$_h2f_class$;
+    );
+begin
+    case v_class
+        when 0 then perform from tandem_products._h2f_100us;
+        when 1 then perform from tandem_products._h2f_300us;
+        when 2 then perform from tandem_products._h2f_1ms;
+        when 3 then perform from tandem_products._h2f_3ms;
+        when 4 then perform from tandem_products._h2f_10ms;
+        when 5 then perform from tandem_products._h2f_more;
+    end case;
+    return v_class;
+end
+$_h2f_took$;
 
-comment on function tandem_products._h2f_class(interval) is
-'The sequence that counts calls of this direction that took so long.';
+comment on function tandem_products._h2f_took(interval) is
+'Counts a call of this direction that took so long; returns its class of duration.';
 
 -- schema/mapping/03-inside.sql
 -- Batches write inside an INSTEAD OF trigger of this view: at trigger depth 1, where no statement of
@@ -1916,7 +1926,7 @@ begin
         return null;
     end if;
     v_call := tandem._mark(v_origin);
-    v_call := pg_catalog.nextval('tandem_products.f2h_calls');
+    perform from tandem_products._f2h_calls;  -- counts, see tandem._calls
     if old.syncstatus is distinct from 'active' then
         perform tandem._resolve('products', old.productid::text, 'deleted');
     end if;
@@ -1932,7 +1942,7 @@ begin
         );
     end if;
     v_call := tandem._unmark(v_origin);
-    v_call := pg_catalog.nextval(tandem_products._f2h_class(pg_catalog.clock_timestamp() - v_started));
+    v_call := tandem_products._f2h_took(pg_catalog.clock_timestamp() - v_started);
     return null;
 end
 $flat_delete$;
@@ -1958,7 +1968,7 @@ begin
         return null;
     end if;
     v_call := tandem._mark(v_origin);
-    v_call := pg_catalog.nextval('tandem_products.f2h_calls');
+    perform from tandem_products._f2h_calls;  -- counts, see tandem._calls
     -- A DELETE of this key may have kept its leaf since the BEFORE trigger looked: the INSERT waited for
     -- it, or both are one statement. With that leaf's id the row takes the slow way below.
     v_kept := tandem_products._kept_for(new.productid::text);
@@ -2008,7 +2018,7 @@ begin
         end if;
     end if;
     v_call := tandem._unmark(v_origin);
-    v_call := pg_catalog.nextval(tandem_products._f2h_class(pg_catalog.clock_timestamp() - v_started));
+    v_call := tandem_products._f2h_took(pg_catalog.clock_timestamp() - v_started);
     return null;
 end
 $flat_insert$;
@@ -2081,7 +2091,7 @@ begin
         return null;
     end if;
     v_call := tandem._mark(v_origin);
-    v_call := pg_catalog.nextval('tandem_products.f2h_calls');
+    perform from tandem_products._f2h_calls;  -- counts, see tandem._calls
     if old.productid is distinct from new.productid then
         if old.configid is null then
             v_kept := tandem_products._kept_for(old.productid::text);
@@ -2181,7 +2191,7 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
         end if;
     end if;
     v_call := tandem._unmark(v_origin);
-    v_call := pg_catalog.nextval(tandem_products._f2h_class(pg_catalog.clock_timestamp() - v_started));
+    v_call := tandem_products._f2h_took(pg_catalog.clock_timestamp() - v_started);
     return null;
 end
 $flat_update$;
@@ -2266,7 +2276,7 @@ begin
         return null;
     end if;
     v_call := tandem._mark(v_origin);
-    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
+    perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
     delete from public.tblproduct as flat
     where flat.configid = old.configid
         and not exists (
@@ -2293,7 +2303,7 @@ begin
     end if;
     delete from tandem_products.due as due where due.leaf_id = old.configid;
     v_call := tandem._unmark(v_origin);
-    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
     return null;
 end
 $leaf_delete$;
@@ -2316,11 +2326,11 @@ begin
         return null;
     end if;
     v_call := tandem._mark(v_origin);
-    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
+    perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
 
     perform tandem_products._add_flat(new.configid);
     v_call := tandem._unmark(v_origin);
-    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
     return null;
 end
 $leaf_insert$;
@@ -2350,7 +2360,7 @@ begin
         return null;
     end if;
     v_call := tandem._mark(v_origin);
-    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
+    perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
 
     -- A due row comes into force with any write of its leaf; not where this transaction has written the
     -- flat row, whose new value may still be on its way, and not while the flat table has the say.
@@ -2419,7 +2429,7 @@ begin
         end if;
     end if;
     v_call := tandem._unmark(v_origin);
-    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
     return null;
 end
 $leaf_update$;
@@ -2435,9 +2445,9 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $log$
 declare
     v_row json := case when tg_op = 'DELETE' then pg_catalog.to_json(old) else pg_catalog.to_json(new) end;
 begin
-    insert into tandem.sync_log (mapping, table_name, operation, row_key, by_sync)
+    insert into tandem.sync_log (sync_log_id, mapping, table_name, operation, row_key, by_sync)
     values (
-        'products', tg_table_name, pg_catalog.lower(tg_op), v_row ->> tg_argv[0], pg_catalog.pg_trigger_depth() > 1
+        tandem.new_id(), 'products', tg_table_name, pg_catalog.lower(tg_op), v_row ->> tg_argv[0], pg_catalog.pg_trigger_depth() > 1
     );
     return null;
 end
@@ -2467,7 +2477,7 @@ begin
         return null;
     end if;
     v_call := tandem._mark(v_origin);
-    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
+    perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
     v_own := tandem._has_own_triggers('products');
     perform tandem._in_read_committed('products', 'a row of tblbaseproduct can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
@@ -2504,7 +2514,7 @@ begin
         perform tandem_products._push(v_key, null, 1);
     end loop;
     v_call := tandem._unmark(v_origin);
-    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
     return null;
 end
 $base_update$;
@@ -2532,7 +2542,7 @@ begin
         return null;
     end if;
     v_call := tandem._mark(v_origin);
-    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
+    perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
     v_own := tandem._has_own_triggers('products');
     perform tandem._in_read_committed('products', 'a row of tblproductversion can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
@@ -2577,7 +2587,7 @@ begin
         perform tandem_products._push(v_key, null, 1);
     end loop;
     v_call := tandem._unmark(v_origin);
-    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
     return null;
 end
 $version_update$;
@@ -2605,7 +2615,7 @@ begin
         return null;
     end if;
     v_call := tandem._mark(v_origin);
-    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
+    perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
     v_own := tandem._has_own_triggers('products');
     perform tandem._in_read_committed('products', 'a row of tblcatalog can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
@@ -2649,7 +2659,7 @@ begin
         perform tandem_products._push(v_key, null, 1);
     end loop;
     v_call := tandem._unmark(v_origin);
-    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
     return null;
 end
 $catalog_update$;
@@ -2680,7 +2690,7 @@ begin
         return null;
     end if;
     v_call := tandem._mark(v_origin);
-    v_call := pg_catalog.nextval('tandem_products.h2f_calls');
+    perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
     if tg_op <> 'INSERT' then
         v_old := old.configid;
         v_was := old.effectivefrom;
@@ -2705,7 +2715,7 @@ begin
         perform tandem_products._settle_price(coalesce(v_new, v_old), v_row, v_was);
     end if;
     v_call := tandem._unmark(v_origin);
-    v_call := pg_catalog.nextval(tandem_products._h2f_class(pg_catalog.clock_timestamp() - v_started));
+    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
     return null;
 end
 $price_change$;

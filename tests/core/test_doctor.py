@@ -209,6 +209,7 @@ def test_metrics_say_what_status_says(db: Database, owner: Connection) -> None:
     owner.execute("update tblproduct set status = 'x' where productid <= 7")
     owner.execute("insert into tblproduct (productname) values (' ')")
     owner.execute("select tandem.grant_to('old_app', 'reader')")
+    owner.execute("select pg_stat_force_next_flush()")
     rows = db.old_app().execute("select metric, labels, value from tandem.metrics").fetchall()
     found: dict[Any, float] = {
         (metric, frozenset(labels.items())): value for metric, labels, value in rows

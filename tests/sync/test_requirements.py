@@ -402,6 +402,8 @@ def test_p23_each_direction_has_a_switch(shop: Shop) -> None:
 
 def test_p24_calls_errors_and_mean_time_are_counted(shop: Shop) -> None:
     def counts() -> tuple[Any, ...]:
+        for session in (shop.old, shop.new):
+            session.execute("select pg_stat_force_next_flush()")
         (row,) = shop.rows(
             "select flat_to_hierarchy_calls, flat_to_hierarchy_errors, hierarchy_to_flat_calls,"
             " hierarchy_to_flat_errors, flat_to_hierarchy_mean_ms > 0 from tandem.status"

@@ -1,6 +1,8 @@
 -- While a trigger or a batch of ours writes, tandem.origin says sync:<trigger depth>:<token>. The
--- outermost call draws the token, from a sequence that begins where nobody can guess and that only
--- the owner can read; those inside it say the same one, with their own depth.
+-- outermost call draws the token, those inside it say the same one, with their own depth. It is
+-- this session's last value of a sequence that only the owner can read, and that begins (also anew
+-- after a crash) where nobody can guess. setval: nextval would change the session's lastval(), by
+-- which applications ask for the key of their own row.
 create or replace function tandem._mark(p_origin text) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -19,7 +21,7 @@ begin
             v_token := null;
         end;
     end if;
-    v_token := coalesce(v_token, pg_catalog.nextval('tandem.origin'));
+    v_token := coalesce(v_token, tandem._new_token());
     p_origin := pg_catalog.set_config(
         'tandem.origin', pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth(), ':', v_token),
         true

@@ -7,13 +7,17 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $_reject$
     insert into tandem.rejected_row as r (
-        mapping, side, row_key, content, sqlstate, message, hint, run_id
+        rejected_id, mapping, side, row_key, content, sqlstate, message, hint, run_id
     )
-    values (p_mapping, p_side, p_key, p_content, p_sqlstate, p_message, coalesce(
-        nullif(p_hint, ''), pg_catalog.format(
-            'Remove the cause, then CALL tandem.retry_rejected(%L).', p_mapping
-        )
-    ), p_run)
+    values (
+        tandem.new_id(), p_mapping, p_side, p_key, p_content, p_sqlstate, p_message,
+        coalesce(
+            nullif(p_hint, ''), pg_catalog.format(
+                'Remove the cause, then CALL tandem.retry_rejected(%L).', p_mapping
+            )
+        ),
+        p_run
+    )
     on conflict (mapping, side, row_key) where resolved_at is null do update
     set content = excluded.content, sqlstate = excluded.sqlstate, message = excluded.message,
         hint = excluded.hint, run_id = excluded.run_id, times = r.times + 1,

@@ -7,7 +7,7 @@ declare
     v_token bigint := pg_catalog.currval('tandem.origin');
 begin
     if pg_catalog.split_part(p_origin, ':', 3) <> v_token::text then
-        v_token := pg_catalog.nextval('tandem.origin');
+        v_token := tandem._new_token();
     end if;
     p_origin := pg_catalog.set_config('tandem.origin', p_origin, true);
     return v_token;

@@ -1,5 +1,7 @@
--- Calls, errors and mean time of one direction, from its sequences: they count what was rolled back
--- too, and nobody waits for them.
+-- Calls, errors and mean time of one direction, since the server's statistics were last reset. A
+-- call reads the empty table _<direction>_calls when it begins, and that of its class of duration
+-- when it ends: the statistics count these reads, those of what was rolled back, too, and nobody
+-- waits for anybody. What begins and does not end is an error.
 create or replace function tandem._calls(
     p_schema text, p_direction text, out calls bigint, out errors bigint, out mean_ms numeric
 )
@@ -7,9 +9,7 @@ language sql stable
 set search_path = pg_catalog, pg_temp
 as $_calls$
     with buckets as (
-        select b.mean_us, coalesce(pg_catalog.pg_sequence_last_value(pg_catalog.to_regclass(
-            pg_catalog.format('%I.%I', p_schema, p_direction || '_' || b.name)
-        )), 0) as times
+        select b.mean_us, tandem._reads(p_schema, p_direction || '_' || b.name) as times
         from (values
             ('100us', 60), ('300us', 180), ('1ms', 550), ('3ms', 1700), ('10ms', 5500),
             ('more', 20000)
@@ -17,9 +17,7 @@ as $_calls$
     ),
 
     started as (
-        select coalesce(pg_catalog.pg_sequence_last_value(pg_catalog.to_regclass(
-            pg_catalog.format('%I.%I', p_schema, p_direction || '_calls')
-        )), 0) as times
+        select tandem._reads(p_schema, p_direction || '_calls') as times
     )
 
     select

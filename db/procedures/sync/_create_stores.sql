@@ -51,17 +51,28 @@ begin
             create index kept_parent_idx on %1$I.kept (parent) where flat_key is null
             $ddl$, v_schema
         );
-        -- Calls and durations per direction: sequences count errors too, and hold no lock. The last
-        -- error of ours: epoch milliseconds * 1000 + the number in its TD code.
+        -- The last error of ours: epoch milliseconds * 1000 + the number in its TD code.
+        execute pg_catalog.format(
+            'create sequence %1$I.f2h_error; create sequence %1$I.h2f_error', v_schema
+        );
+        -- What tandem._calls counts by, and what other reads of these tables, such as dumps, count.
         execute (
             select pg_catalog.string_agg(
-                pg_catalog.format('create sequence %I.%I', v_schema, d.name || '_' || b.name), '; '
-                order by d.name, b.position
+                pg_catalog.format(
+                    'create table %1$I.%2$I (); comment on table %1$I.%2$I is %3$L',
+                    v_schema, c.name, 'Always empty: that it is read is what counts.'
+                ), '; '
+                order by c.name
             )
-            from pg_catalog.unnest(array['f2h', 'h2f']) as d (name)
-            cross join pg_catalog.unnest(
-                array['calls', 'error', '100us', '300us', '1ms', '3ms', '10ms', 'more']
-            ) with ordinality as b (name, position)
+            from (
+                select '_others' as name
+                union all
+                select pg_catalog.format('_%s_%s', d.name, b.name)
+                from pg_catalog.unnest(array['f2h', 'h2f']) as d (name)
+                cross join pg_catalog.unnest(
+                    array['calls', '100us', '300us', '1ms', '3ms', '10ms', 'more']
+                ) as b (name)
+            ) as c
         );
     end if;
     execute pg_catalog.format(

@@ -41,9 +41,8 @@ begin
         'tandem_sync_seconds_bucket', pg_catalog.jsonb_build_object(
             'mapping', t.name, 'direction', d.name, 'le', b.seconds
         ),
-        pg_catalog.sum(coalesce(pg_catalog.pg_sequence_last_value(pg_catalog.to_regclass(
-            pg_catalog.format('%I.%I', 'tandem_' || t.name, d.short || '_' || b.name)
-        )), 0)) over (partition by t.name, d.name order by b.ordinal)
+        pg_catalog.sum(tandem._reads('tandem_' || t.name, d.short || '_' || b.name))
+            over (partition by t.name, d.name order by b.ordinal)
     from tandem.mapping as t
     cross join (
         values ('flat_to_hierarchy', 'f2h'), ('hierarchy_to_flat', 'h2f')

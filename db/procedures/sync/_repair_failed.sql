@@ -10,11 +10,11 @@ as $_repair_failed$
 begin
     if p_delete then
         insert into tandem.rejected_row (
-            mapping, side, row_key, content, sqlstate, message, hint, run_id, resolved_at,
-            resolution
+            rejected_id, mapping, side, row_key, content, sqlstate, message, hint, run_id,
+            resolved_at, resolution
         )
         values (
-            p_mapping, p_side, p_key, p_content, p_failure ->> 'sqlstate',
+            tandem.new_id(), p_mapping, p_side, p_key, p_content, p_failure ->> 'sqlstate',
             p_failure ->> 'message', 'It was not deleted: repair again.', p_run,
             pg_catalog.clock_timestamp(), 'not deleted by repair'
         );

@@ -10,7 +10,7 @@ declare
     v_key_type text := (tandem._mapping_of(p_mapping)).definition ->> 'key_type';
     v_done text;
     v_levels bigint;
-    v_last bigint;
+    v_last uuid;
     r_run tandem.run;
     r_row record;
     r_result tandem.step_result;
@@ -22,7 +22,10 @@ begin
     for r_row in
         select r.rejected_id, r.row_key, r.side from tandem.rejected_row as r
         where r.mapping = p_mapping and r.resolved_at is null
-            and r.rejected_id > coalesce((r_run.cursor ->> 'after')::bigint, 0)
+            and (
+                r_run.cursor ->> 'after' is null
+                or r.rejected_id > (r_run.cursor ->> 'after')::uuid
+            )
         order by r.rejected_id
         limit p_rows
     loop

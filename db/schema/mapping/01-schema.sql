@@ -17,22 +17,27 @@ begin
 end
 $stores$;
 {% for direction in ('f2h', 'h2f') %}
-{% set name = '_' ~ direction ~ '_class' %}
+{% set name = '_' ~ direction ~ '_took' %}
 
--- The sequence that counts calls of this duration.
--- lint: inlinable
-create or replace function {{ S | ident }}.{{ name | ident }}(p_took interval) returns regclass
-language sql stable
+-- Counts a call that has ended in its class of duration; see tandem._calls.
+create or replace function {{ S | ident }}.{{ name | ident }}(p_took interval) returns integer
+language plpgsql
+set search_path = pg_catalog, pg_temp
 as ${{ name | trusted }}$
-    select (array[
-{% for bucket in ('100us', '300us', '1ms', '3ms', '10ms', 'more') %}
-        {{ (S ~ '.' ~ direction ~ '_' ~ bucket) | literal }}{{ ',' if not loop.last }}
-{% endfor %}
-    ]::regclass[])[1 + pg_catalog.width_bucket(
+declare
+    v_class integer := pg_catalog.width_bucket(
         extract(epoch from p_took)::float8, '{0.0001, 0.0003, 0.001, 0.003, 0.01}'::float8[]
-    )]
+    );
+begin
+    case v_class
+{% for bucket in ('100us', '300us', '1ms', '3ms', '10ms', 'more') %}
+        when {{ loop.index0 | literal }} then perform from {{ S | ident }}.{{ ('_' ~ direction ~ '_' ~ bucket) | ident }};
+{% endfor %}
+    end case;
+    return v_class;
+end
 ${{ name | trusted }}$;
 
 comment on function {{ S | ident }}.{{ name | ident }}(interval) is
-'The sequence that counts calls of this direction that took so long.';
+'Counts a call of this direction that took so long; returns its class of duration.';
 {% endfor %}

@@ -9,9 +9,9 @@ language plpgsql security definer set search_path = {{ m.search_path | path }} a
 declare
     v_row json := case when tg_op = 'DELETE' then pg_catalog.to_json(old) else pg_catalog.to_json(new) end;
 begin
-    insert into tandem.sync_log (mapping, table_name, operation, row_key, by_sync)
+    insert into tandem.sync_log (sync_log_id, mapping, table_name, operation, row_key, by_sync)
     values (
-        {{ m.name | literal }}, tg_table_name, pg_catalog.lower(tg_op), v_row ->> tg_argv[0], pg_catalog.pg_trigger_depth() > 1
+        tandem.new_id(), {{ m.name | literal }}, tg_table_name, pg_catalog.lower(tg_op), v_row ->> tg_argv[0], pg_catalog.pg_trigger_depth() > 1
     );
     return null;
 end

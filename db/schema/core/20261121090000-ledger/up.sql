@@ -150,8 +150,10 @@ create table tandem.run_batch (
 comment on table tandem.run_batch is
     'A row per committed batch of a run. wal_bytes counts the whole server''s WAL meanwhile.';
 
+-- Ids of what a trigger writes come from tandem.new_id, not from a sequence: lastval() is the
+-- application's.
 create table tandem.rejected_row (
-    rejected_id bigint generated always as identity,
+    rejected_id uuid not null,
     mapping text not null,
     side text not null,
     row_key text not null,
@@ -224,7 +226,7 @@ comment on table tandem.granted_role is
     'Which roles serve which level; written by tandem.grant_to and read by every deployment.';
 
 create table tandem.sync_log (
-    sync_log_id bigint generated always as identity,
+    sync_log_id uuid not null,
     mapping text not null,
     table_name text not null,
     operation text not null,
@@ -275,16 +277,9 @@ create type tandem.requirement as (
 comment on type tandem.requirement is
     'Something that a mapping needs in the user''s schema, and the statement that makes it.';
 
--- By its value the triggers know each other's writes: it begins where nobody can guess, and only
--- the owner can read it.
-create sequence tandem.origin cycle;
-
-select pg_catalog.setval(
-    'tandem.origin',
-    ('x' || pg_catalog.translate(
-        pg_catalog.left(pg_catalog.gen_random_uuid()::text, 13), '-', ''
-    ))::bit(48)::bigint
-);
+-- By its value the triggers know each other's writes: see tandem._mark. Unlogged, because each
+-- write sets it.
+create unlogged sequence tandem.origin cycle;
 
 comment on sequence tandem.origin is
 'The token of the sync''s own writes; not for reading.';
