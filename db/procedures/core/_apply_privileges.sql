@@ -1,11 +1,12 @@
--- Deny first, then grant by level. Run at the end of every deployment and by grant_to, so that
--- rights which an older version gave, and this one does not, are gone.
+-- Deny first, then grant by level. Run at the end of every deployment, of prepare and by grant_to, so
+-- that rights are gone which an older version gave, and those that ALTER DEFAULT PRIVILEGES of the
+-- owner gave on what was just made.
 create or replace function tandem._apply_privileges() returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_apply_privileges$
 declare
-    v_role text;
+    v_grantee text;
     v_schema text;
     r_grant record;
 begin
@@ -15,20 +16,13 @@ begin
         where n.nspname = 'tandem'
             or n.nspname in (select 'tandem_' || m.name from tandem.mapping as m)
     loop
-        execute pg_catalog.format('revoke all on schema %I from public', v_schema);
-        execute pg_catalog.format('revoke all on all tables in schema %I from public', v_schema);
-        execute pg_catalog.format('revoke all on all sequences in schema %I from public', v_schema);
-        execute pg_catalog.format('revoke all on all functions in schema %I from public', v_schema);
-        execute pg_catalog.format(
-            'revoke all on all procedures in schema %I from public', v_schema
-        );
-        for v_role in select g.role_name from tandem._grantees() as g loop
-            execute pg_catalog.format('revoke all on schema %I from %I', v_schema, v_role);
+        for v_grantee in select g.grantee from tandem._holders(v_schema) as g loop
             execute pg_catalog.format(
-                'revoke all on all tables in schema %I from %I', v_schema, v_role
-            );
-            execute pg_catalog.format(
-                'revoke all on all routines in schema %I from %I', v_schema, v_role
+                'revoke all on schema %1$I from %2$s cascade;
+                revoke all on all tables in schema %1$I from %2$s cascade;
+                revoke all on all sequences in schema %1$I from %2$s cascade;
+                revoke all on all routines in schema %1$I from %2$s cascade',
+                v_schema, v_grantee
             );
         end loop;
     end loop;
@@ -43,4 +37,4 @@ end
 $_apply_privileges$;
 
 comment on function tandem._apply_privileges() is
-'Revokes everything of this package from PUBLIC and its roles, then grants what each level may.';
+'Revokes everything of this package from all but its owner, then grants what each level may.';

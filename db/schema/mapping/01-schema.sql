@@ -1,3 +1,4 @@
+{% from 'triggers/sync/frame.jinja' import unmark with context %}
 -- The mapping's own schema. DROP SCHEMA ... CASCADE takes the triggers with it and leaves the tables.
 do $schema$
 begin
@@ -17,18 +18,23 @@ begin
 end
 $stores$;
 {% for direction in ('f2h', 'h2f') %}
-{% set name = '_' ~ direction ~ '_took' %}
+{% set name = '_' ~ direction ~ '_leave' %}
 
--- Counts a call that has ended in its class of duration; see tandem._calls.
-create or replace function {{ S | ident }}.{{ name | ident }}(p_took interval) returns integer
+-- The end of a trigger's call: what it writes is no more ours, and it is counted in its class of
+-- duration, see tandem._calls.
+create or replace function {{ S | ident }}.{{ name | ident }}(p_origin text, p_started timestamptz) returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as ${{ name | trusted }}$
 declare
+    v_origin text := p_origin;
+    v_token bigint;
     v_class integer := pg_catalog.width_bucket(
-        extract(epoch from p_took)::float8, '{0.0001, 0.0003, 0.001, 0.003, 0.01}'::float8[]
+        extract(epoch from pg_catalog.clock_timestamp() - p_started)::float8,
+        '{0.0001, 0.0003, 0.001, 0.003, 0.01}'::float8[]
     );
 begin
+    {{ unmark() }}
     case v_class
 {% for bucket in ('100us', '300us', '1ms', '3ms', '10ms', 'more') %}
         when {{ loop.index0 | literal }} then perform from {{ S | ident }}.{{ ('_' ~ direction ~ '_' ~ bucket) | ident }};
@@ -38,6 +44,7 @@ begin
 end
 ${{ name | trusted }}$;
 
-comment on function {{ S | ident }}.{{ name | ident }}(interval) is
-'Counts a call of this direction that took so long; returns its class of duration.';
+comment on function {{ S | ident }}.{{ name | ident }}(text, timestamptz) is
+'Ends a call of a trigger of this direction. p_origin: what tandem.origin said before it, p_started: '
+'when it began. Returns its class of duration.';
 {% endfor %}

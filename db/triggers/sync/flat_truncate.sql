@@ -1,3 +1,4 @@
+{% from 'triggers/sync/frame.jinja' import unmark with context %}
 {% macro trigger() %}
 create trigger tandem_23_truncate before truncate on {{ m.flat.table | relation(m.schema) }}
 for each statement execute function {{ S | ident }}.flat_truncate()
@@ -8,11 +9,12 @@ language plpgsql security definer set search_path = {{ m.search_path | path }} a
 #variable_conflict use_variable
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_token bigint;
     r_flat record;
 begin
     perform tandem._in_read_committed({{ m.name | literal }}, {{ (m.flat.table ~ ' can be truncated') | literal }},
         'TRUNCATE takes rows that this transaction''s snapshot does not see; their other side would stay.');
-    perform tandem._mark(v_origin);
+    v_token := tandem._mark(v_origin);
     -- Row by row, because each row's complement is kept by the one routine that knows how.
     for r_flat in
         select {{ m.flat.key | column('flat') }}::text as flat_key, {{ m.leaf.sync | column('flat') }} as leaf_id
@@ -24,7 +26,7 @@ begin
     update tandem.rejected_row as r
     set resolved_at = pg_catalog.clock_timestamp(), resolution = 'deleted'
     where r.mapping = {{ m.name | literal }} and r.side = 'flat' and r.resolved_at is null;
-    perform tandem._unmark(v_origin);
+    {{ unmark() }}
     return null;
 end
 $flat_truncate$;

@@ -1,10 +1,12 @@
+{% from 'triggers/sync/frame.jinja' import unmark with context %}
 create or replace function {{ S | ident }}.inside() returns trigger
 language plpgsql security definer set search_path = {{ m.search_path | path }} as $inside$
 #variable_conflict use_variable
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_token bigint;
 begin
-    perform tandem._mark(v_origin);
+    v_token := tandem._mark(v_origin);
     new.result := case new.verb
         when 'migrate' then {{ S | ident }}._migrate_batch(new.run_id, new.batch_rows, new.failure)
         when 'link' then tandem._link_batch({{ m.name | literal }}, new.run_id, new.batch_rows)
@@ -15,7 +17,7 @@ begin
         when 'retry_rejected' then tandem._retry_batch({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure)
         when 'apply_due' then tandem._apply_due_batch({{ m.name | literal }}, new.run_id, new.batch_rows, new.failure)
     end;
-    perform tandem._unmark(v_origin);
+    {{ unmark() }}
     return new;
 end
 $inside$;
