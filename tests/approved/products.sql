@@ -18,16 +18,24 @@ begin
 end
 $stores$;
 
--- Counts a call that has ended in its class of duration; see tandem._calls.
-create or replace function tandem_products._f2h_took(p_took interval) returns integer
+-- The end of a trigger's call: what it writes is no more ours, and it is counted in its class of
+-- duration, see tandem._calls.
+create or replace function tandem_products._f2h_leave(p_origin text, p_started timestamptz) returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
-as $_f2h_took$
+as $_f2h_leave$
 declare
+    v_origin text := p_origin;
+    v_token bigint;
     v_class integer := pg_catalog.width_bucket(
-        extract(epoch from p_took)::float8, '{0.0001, 0.0003, 0.001, 0.003, 0.01}'::float8[]
+        extract(epoch from pg_catalog.clock_timestamp() - p_started)::float8,
+        '{0.0001, 0.0003, 0.001, 0.003, 0.01}'::float8[]
     );
 begin
+    if pg_catalog.split_part(v_origin, ':', 3) <> pg_catalog.currval('tandem.origin')::text then
+        v_token := tandem._new_token();
+    end if;
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
     case v_class
         when 0 then perform from tandem_products._f2h_100us;
         when 1 then perform from tandem_products._f2h_300us;
@@ -38,21 +46,30 @@ begin
     end case;
     return v_class;
 end
-$_f2h_took$;
+$_f2h_leave$;
 
-comment on function tandem_products._f2h_took(interval) is
-'Counts a call of this direction that took so long; returns its class of duration.';
+comment on function tandem_products._f2h_leave(text, timestamptz) is
+'Ends a call of a trigger of this direction. p_origin: what tandem.origin said before it, p_started: '
+'when it began. Returns its class of duration.';
 
--- Counts a call that has ended in its class of duration; see tandem._calls.
-create or replace function tandem_products._h2f_took(p_took interval) returns integer
+-- The end of a trigger's call: what it writes is no more ours, and it is counted in its class of
+-- duration, see tandem._calls.
+create or replace function tandem_products._h2f_leave(p_origin text, p_started timestamptz) returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
-as $_h2f_took$
+as $_h2f_leave$
 declare
+    v_origin text := p_origin;
+    v_token bigint;
     v_class integer := pg_catalog.width_bucket(
-        extract(epoch from p_took)::float8, '{0.0001, 0.0003, 0.001, 0.003, 0.01}'::float8[]
+        extract(epoch from pg_catalog.clock_timestamp() - p_started)::float8,
+        '{0.0001, 0.0003, 0.001, 0.003, 0.01}'::float8[]
     );
 begin
+    if pg_catalog.split_part(v_origin, ':', 3) <> pg_catalog.currval('tandem.origin')::text then
+        v_token := tandem._new_token();
+    end if;
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
     case v_class
         when 0 then perform from tandem_products._h2f_100us;
         when 1 then perform from tandem_products._h2f_300us;
@@ -63,10 +80,11 @@ begin
     end case;
     return v_class;
 end
-$_h2f_took$;
+$_h2f_leave$;
 
-comment on function tandem_products._h2f_took(interval) is
-'Counts a call of this direction that took so long; returns its class of duration.';
+comment on function tandem_products._h2f_leave(text, timestamptz) is
+'Ends a call of a trigger of this direction. p_origin: what tandem.origin said before it, p_started: '
+'when it began. Returns its class of duration.';
 
 -- schema/mapping/03-inside.sql
 -- Batches write inside an INSTEAD OF trigger of this view: at trigger depth 1, where no statement of
@@ -627,7 +645,7 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
             end if;
         end loop;
     end if;
-    -- On a second migration, what differs.
+    -- On a second migration, what differs; of one that had ended, what it has not done.
     if p_failure is null and (r_run.cursor ->> 'again')::boolean then
         for v_key in
             select flat.productid
@@ -635,7 +653,8 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
             left join public.tblconfig as config on config.configid = flat.configid
             where flat.productid >= v_from and flat.productid <= v_last and flat.configid is not null
                 and (config.configid is null or flat.syncstatus is distinct from 'active'
-                    or tandem_products._differs(flat.configid))
+                    or (r_run.cursor ->> 'decided')::boolean is not true
+                    and tandem_products._differs(flat.configid))
         loop
             case tandem_products._push(v_key, p_run, 0, v_careful)
                 when 'written' then v_written := v_written + 1;
@@ -1288,16 +1307,6 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
             );
         v_written := v_written or found;
     end if;
-    if exists (
-        select from tandem_products.due as due
-        where due.leaf_id = v_leaf and due.effective <= pg_catalog.clock_timestamp()
-    ) and not exists (
-        select from tandem.mapping as t where t.name = 'products' and t.phase = 'prepared'
-    ) then
-        -- a scheduled value is not undone by a write that is not about it; while the sync is being switched the
-        -- flat table has the say
-        perform tandem_products._pull_price(v_leaf);
-    end if;
     v_written := tandem_products._push_price(v_leaf) or v_written;
     if v_was = 'rejected' then
         perform tandem._resolve('products', p_key::text, 'written correctly');
@@ -1317,8 +1326,9 @@ comment on function tandem_products._push(bigint, bigint, integer, boolean) is
 
 -- procedures/sync/_push_satellite.sql
 -- Flat to hierarchy: appends the dated row that makes the flat row's value the one in force. The
--- leaf's row lock puts writers of both sides in a line; what is read, is read after it.
-create or replace function tandem_products._push_price(p_leaf uuid) returns boolean
+-- leaf's row lock puts writers of both sides in a line; what is read, is read after it. p_keep marks
+-- columns, in the mapping's order, that the write is about: a row that is due says the others.
+create or replace function tandem_products._push_price(p_leaf uuid, p_keep boolean[] default '{}') returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_push_price$
@@ -1333,6 +1343,15 @@ begin
     for no key update;
     if not found then
         return false;
+    end if;
+    if exists (
+        select from tandem_products.due as due
+        where due.leaf_id = p_leaf and due.effective <= pg_catalog.clock_timestamp()
+    ) and not exists (
+        select from tandem.mapping as t where t.name = 'products' and t.phase = 'prepared'
+    ) then
+        -- a scheduled value is not undone by a write that is not about it
+        perform tandem_products._pull_price(p_leaf, p_keep);
     end if;
     v_now := pg_catalog.clock_timestamp();
     select flat.amount, flat.currency
@@ -1391,7 +1410,7 @@ begin
 end
 $_push_price$;
 
-comment on function tandem_products._push_price(uuid) is
+comment on function tandem_products._push_price(uuid, boolean[]) is
 'Makes the flat row''s value the one in force of its leaf; true where that took a write.';
 
 -- procedures/sync/_rename_unmigrated.sql
@@ -1565,7 +1584,7 @@ comment on function tandem_products._settle(uuid) is
 -- Only what this event brought into force, or took out of it, reaches the flat row; and of the flat row
 -- only the columns of dated rows: others may have changed in the same statement and be on their way.
 create or replace function tandem_products._settle_price(
-    p_leaf uuid, p_row uuid, p_was timestamptz
+    p_leaf uuid, p_row uuid, p_was timestamptz, p_keep boolean[]
 ) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1590,7 +1609,8 @@ begin
     -- in force now, or before; what is for later says nothing about the flat row
     if r_row.row_id = p_row
         or p_was <= pg_catalog.clock_timestamp() and (not found or p_was >= r_row.effective) then
-        v_written := tandem_products._pull_price(p_leaf);
+        v_written := tandem_products._pull_price(p_leaf, case
+            when true = any (p_keep) and tandem._is_waiting('products', p_leaf) then p_keep else '{}' end);
         if tandem_products._differs_price(p_leaf) then
             -- a BEFORE trigger of the application stored something else: that is the truth now
             perform tandem_products._push_price(p_leaf);
@@ -1608,8 +1628,9 @@ begin
 end
 $_settle_price$;
 
-comment on function tandem_products._settle_price(uuid, uuid, timestamptz) is
-'Writes the value in force to the flat row where an event changed which that is.';
+comment on function tandem_products._settle_price(uuid, uuid, timestamptz, boolean[]) is
+'Writes the value in force to the flat row where an event changed which that is. p_keep: columns, in '
+'the mapping''s order, that it leaves alone where the flat row is newer.';
 
 create or replace function tandem_products._differs_price(p_leaf uuid) returns boolean
 language plpgsql
@@ -1941,8 +1962,7 @@ begin
             where flat.configid = kept.leaf_id
         );
     end if;
-    v_call := tandem._unmark(v_origin);
-    v_call := tandem_products._f2h_took(pg_catalog.clock_timestamp() - v_started);
+    v_call := tandem_products._f2h_leave(v_origin, v_started);
     return null;
 end
 $flat_delete$;
@@ -2017,8 +2037,7 @@ begin
             perform tandem_products._pull(new.configid);
         end if;
     end if;
-    v_call := tandem._unmark(v_origin);
-    v_call := tandem_products._f2h_took(pg_catalog.clock_timestamp() - v_started);
+    v_call := tandem_products._f2h_leave(v_origin, v_started);
     return null;
 end
 $flat_insert$;
@@ -2033,11 +2052,12 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $flat
 #variable_conflict use_variable
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_token bigint;
     r_flat record;
 begin
     perform tandem._in_read_committed('products', 'tblproduct can be truncated',
         'TRUNCATE takes rows that this transaction''s snapshot does not see; their other side would stay.');
-    perform tandem._mark(v_origin);
+    v_token := tandem._mark(v_origin);
     -- Row by row, because each row's complement is kept by the one routine that knows how.
     for r_flat in
         select flat.productid::text as flat_key, flat.configid as leaf_id
@@ -2049,7 +2069,10 @@ begin
     update tandem.rejected_row as r
     set resolved_at = pg_catalog.clock_timestamp(), resolution = 'deleted'
     where r.mapping = 'products' and r.side = 'flat' and r.resolved_at is null;
-    perform tandem._unmark(v_origin);
+    if pg_catalog.split_part(v_origin, ':', 3) <> pg_catalog.currval('tandem.origin')::text then
+        v_token := tandem._new_token();
+    end if;
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
     return null;
 end
 $flat_truncate$;
@@ -2137,7 +2160,7 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
         end if;
         -- dated rows first: the echo of the leaf's write then finds nothing that differs
         if old.amount is distinct from new.amount or old.currency is distinct from new.currency then
-            perform tandem_products._push_price(new.configid);
+            perform tandem_products._push_price(new.configid, array[old.amount is distinct from new.amount, old.currency is distinct from new.currency]);
         end if;
         if v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4 then
             update public.tblconfig as config
@@ -2190,8 +2213,7 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
             end if;
         end if;
     end if;
-    v_call := tandem._unmark(v_origin);
-    v_call := tandem_products._f2h_took(pg_catalog.clock_timestamp() - v_started);
+    v_call := tandem_products._f2h_leave(v_origin, v_started);
     return null;
 end
 $flat_update$;
@@ -2237,8 +2259,9 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $insi
 #variable_conflict use_variable
 declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
+    v_token bigint;
 begin
-    perform tandem._mark(v_origin);
+    v_token := tandem._mark(v_origin);
     new.result := case new.verb
         when 'migrate' then tandem_products._migrate_batch(new.run_id, new.batch_rows, new.failure)
         when 'link' then tandem._link_batch('products', new.run_id, new.batch_rows)
@@ -2249,7 +2272,10 @@ begin
         when 'retry_rejected' then tandem._retry_batch('products', new.run_id, new.batch_rows, new.failure)
         when 'apply_due' then tandem._apply_due_batch('products', new.run_id, new.batch_rows, new.failure)
     end;
-    perform tandem._unmark(v_origin);
+    if pg_catalog.split_part(v_origin, ':', 3) <> pg_catalog.currval('tandem.origin')::text then
+        v_token := tandem._new_token();
+    end if;
+    v_origin := pg_catalog.set_config('tandem.origin', v_origin, true);
     return new;
 end
 $inside$;
@@ -2302,8 +2328,7 @@ begin
         perform tandem._resolve('products', old.configid::text, 'deleted', 'hierarchy');
     end if;
     delete from tandem_products.due as due where due.leaf_id = old.configid;
-    v_call := tandem._unmark(v_origin);
-    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
+    v_call := tandem_products._h2f_leave(v_origin, v_started);
     return null;
 end
 $leaf_delete$;
@@ -2329,8 +2354,7 @@ begin
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
 
     perform tandem_products._add_flat(new.configid);
-    v_call := tandem._unmark(v_origin);
-    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
+    v_call := tandem_products._h2f_leave(v_origin, v_started);
     return null;
 end
 $leaf_insert$;
@@ -2428,8 +2452,7 @@ begin
                     or v_changed_4 and not ((flat.status) is not distinct from config.status));
         end if;
     end if;
-    v_call := tandem._unmark(v_origin);
-    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
+    v_call := tandem_products._h2f_leave(v_origin, v_started);
     return null;
 end
 $leaf_update$;
@@ -2513,8 +2536,7 @@ begin
     loop
         perform tandem_products._push(v_key, null, 1);
     end loop;
-    v_call := tandem._unmark(v_origin);
-    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
+    v_call := tandem_products._h2f_leave(v_origin, v_started);
     return null;
 end
 $base_update$;
@@ -2586,8 +2608,7 @@ begin
     loop
         perform tandem_products._push(v_key, null, 1);
     end loop;
-    v_call := tandem._unmark(v_origin);
-    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
+    v_call := tandem_products._h2f_leave(v_origin, v_started);
     return null;
 end
 $version_update$;
@@ -2658,8 +2679,7 @@ begin
     loop
         perform tandem_products._push(v_key, null, 1);
     end loop;
-    v_call := tandem._unmark(v_origin);
-    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
+    v_call := tandem_products._h2f_leave(v_origin, v_started);
     return null;
 end
 $catalog_update$;
@@ -2681,6 +2701,7 @@ declare
     v_row uuid;
     v_was timestamptz;
     v_leaf uuid;
+    v_keep boolean[];
 begin
     if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
@@ -2694,6 +2715,15 @@ begin
     if tg_op <> 'INSERT' then
         v_old := old.configid;
         v_was := old.effectivefrom;
+        -- Where the flat row waits for its batch, or to be corrected: columns that this event is not about.
+        if tg_op = 'UPDATE' and not old.effectivefrom is distinct from new.effectivefrom then
+            v_keep := array[not old.amount is distinct from new.amount, not old.currency is distinct from new.currency];
+        else
+            select array[not ((flat.amount) is not distinct from old.amount), not ((flat.currency) is not distinct from old.currency)] into v_keep
+            from public.tblproduct as flat
+            where flat.configid = v_old and (flat.syncstatus = 'rejected' or not exists (
+                select from tandem.mapping as t where t.name = 'products' and t.phase = 'migrated'));
+        end if;
     end if;
     if tg_op <> 'DELETE' then
         v_new := new.configid;
@@ -2708,14 +2738,19 @@ begin
         -- two leaves are taken in the order of their ids, so that two such moves cannot cross
         foreach v_leaf in array array[least(v_old, v_new), greatest(v_old, v_new)] loop
             perform tandem_products._settle_price(
-                v_leaf, case v_leaf when v_new then v_row end, case v_leaf when v_old then v_was end);
+                v_leaf, case v_leaf when v_new then v_row end, case v_leaf when v_old then v_was end,
+                case v_leaf when v_old then v_keep end);
         end loop;
     elsif v_old is not null or new.effectivefrom <= pg_catalog.clock_timestamp() then
-        -- a new row for later is only noted as due
-        perform tandem_products._settle_price(coalesce(v_new, v_old), v_row, v_was);
+        perform tandem_products._settle_price(coalesce(v_new, v_old), v_row, v_was, v_keep);
+    else
+        -- A new row for later is only noted as due; who writes the flat row meanwhile waits, as its time may
+        -- come before it is committed.
+        perform from public.tblconfig as config
+        where config.configid = v_new
+        for no key update;
     end if;
-    v_call := tandem._unmark(v_origin);
-    v_call := tandem_products._h2f_took(pg_catalog.clock_timestamp() - v_started);
+    v_call := tandem_products._h2f_leave(v_origin, v_started);
     return null;
 end
 $price_change$;

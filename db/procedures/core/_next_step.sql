@@ -41,7 +41,8 @@ begin
     end if;
     select r.run_id, r.kind, r.error_sqlstate, r.error_message into r_run from tandem.run as r
     where r.mapping = p_mapping and r.finished_at is null
-        and not coalesce((r.params ->> 'dry_run')::boolean, false)
+        and r.kind in ('prepare', 'migrate', 'rollback')
+        and not r.params @> '{"dry_run": true}'
     order by r.run_id desc
     limit 1;
     if found then
@@ -56,7 +57,7 @@ begin
     -- the last real run broke off and begins again: what it said comes before the same call
     select r.run_id, r.error_sqlstate, r.error_message, r.state, r.batches into r_run
     from tandem.run as r
-    where r.mapping = p_mapping and not coalesce((r.params ->> 'dry_run')::boolean, false)
+    where r.mapping = p_mapping and not r.params @> '{"dry_run": true}'
     order by r.run_id desc
     limit 1;
     if r_run.state = 'failed' and r_run.error_sqlstate is not null and r_run.batches > 0 then
@@ -79,6 +80,17 @@ begin
         return pg_catalog.format(
             'SELECT tandem.set_sync(%s, %L, true);  -- it is off; then tandem.drift_count(%s) and '
             'CALL tandem.repair', v_name, v_off, v_name
+        );
+    end if;
+    select r.run_id, r.kind into r_run from tandem.run as r
+    where r.mapping = p_mapping and r.finished_at is null and not r.params @> '{"dry_run": true}'
+    order by r.run_id desc
+    limit 1;
+    if found then
+        return pg_catalog.format('%s  -- goes on where it stopped%s',
+            tandem._call_of(r_run.run_id), case when r_run.kind = 'repair' then pg_catalog.format(
+                ', if that side is still right: SELECT * FROM tandem.drift(%s)', v_name
+            ) else '' end
         );
     end if;
     execute pg_catalog.format(

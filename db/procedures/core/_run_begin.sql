@@ -11,6 +11,7 @@ declare
     r_run tandem.run;
 begin
     perform tandem._may_run(p_kind, p_mapping);
+    perform tandem._check_params(p_kind, p_params);
     if p_mapping is not null then
         perform tandem._in_read_committed(
             p_mapping, pg_catalog.format('tandem.%s can run', p_kind),
@@ -59,7 +60,7 @@ begin
         end if;
         -- a dry run begins anew: what an earlier one counted is not so any more
         if r_run.kind = p_kind and r_run.params - v_tuning = p_params - v_tuning
-            and not coalesce((p_params ->> 'dry_run')::boolean, false) then
+            and not p_params @> '{"dry_run": true}' then
             update tandem.run as r
             set attempt = r.attempt + 1, state = 'running', params = p_params,
                 error_sqlstate = null, error_message = null,

@@ -22,6 +22,14 @@ begin
     for r_level in select * from tandem._levels(p_mapping) as l order by l.ordinal desc
     loop
         if r_level.is_leaf then
+            execute pg_catalog.format(
+                'select pg_catalog.array_agg(b.id) from (
+                    select one.%1$I as id from %2$s as one limit $1
+                ) as b',
+                r_level.id, r_level.relation
+            ) into v_ids using p_rows;
+            perform tandem._lock_leaves(p_mapping, v_ids);
+            perform tandem._refuse_removal(p_mapping);
             -- An earlier note holds where its flat row waits for this leaf; else that row is gone,
             -- or the key is another's by now. Without a note, or where a program has made a
             -- deleted leaf again: it never had a flat row, and comes back by itself.
@@ -43,11 +51,11 @@ begin
                     left join %1$I.kept as kept on kept.leaf_id = one.%2$I
                         and kept.flat_key is not null
                         and (kept.leaf is null or kept.reason <> ''deleted'')
-                    limit $1
+                    where one.%2$I = any ($1)
                 ) as n',
                 v_schema, r_level.id, r_level.relation, v_definition ->> 'flat',
                 v_definition ->> 'key', v_definition ->> 'key_type', r_level.sync
-            ) into v_count using p_rows;
+            ) into v_count using v_ids;
         else
             -- Locked first, and looked at again: a child that was not committed yet is waited for,
             -- and taken out by the next batch.
@@ -57,6 +65,7 @@ begin
                 ) as b',
                 r_level.id, r_level.relation
             ) into v_ids using p_rows;
+            perform tandem._refuse_removal(p_mapping);
             execute pg_catalog.format(
                 'with gone as (
                     delete from %1$s as one

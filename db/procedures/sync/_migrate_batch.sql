@@ -161,7 +161,7 @@ begin
             end if;
         end loop;
     end if;
-    -- On a second migration, what differs.
+    -- On a second migration, what differs; of one that had ended, what it has not done.
     if p_failure is null and (r_run.cursor ->> 'again')::boolean then
         for v_key in
             select {{ m.flat.key | column('flat') }}
@@ -169,7 +169,8 @@ begin
             left join {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} on {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('flat') }}
             where {{ in_range() | trusted }} and {{ m.leaf.sync | column('flat') }} is not null
                 and ({{ m.leaf.id | column(m.leaf.name) }} is null or {{ m.flat.status | column('flat') }} is distinct from 'active'
-                    or {{ S | ident }}._differs({{ m.leaf.sync | column('flat') }}))
+                    or (r_run.cursor ->> 'decided')::boolean is not true
+                    and {{ S | ident }}._differs({{ m.leaf.sync | column('flat') }}))
         loop
             case {{ S | ident }}._push(v_key, p_run, 0, v_careful)
                 when 'written' then v_written := v_written + 1;

@@ -1,4 +1,4 @@
-{% from 'procedures/sync/macros.jinja' import in_force, is_due, satellite_differs with context %}
+{% from 'procedures/sync/macros.jinja' import in_force, satellite_differs with context %}
 -- Flat to hierarchy for one whole row, whatever its state: not migrated, rejected, moved, kept from
 -- a DELETE, or just different. The triggers' slow way, and repair's. Returns what happened.
 create or replace function {{ S | ident }}._push(
@@ -119,15 +119,6 @@ begin
             );
         v_written := v_written or found;
     end if;
-{% if m.satellites %}
-    if {{ is_due(m) | trusted }} then
-        -- a scheduled value is not undone by a write that is not about it; while the sync is being switched the
-        -- flat table has the say
-{% for satellite in m.satellites %}
-        perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(v_leaf);
-{% endfor %}
-    end if;
-{% endif %}
 {% for satellite in m.satellites %}
     v_written := {{ S | ident }}._push_{{ satellite.name | trusted }}(v_leaf) or v_written;
 {% endfor %}

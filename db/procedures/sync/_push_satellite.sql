@@ -1,8 +1,10 @@
+{% from 'procedures/sync/macros.jinja' import is_due with context %}
 {% for satellite in m.satellites %}
 {% set name = '_push_' ~ satellite.name %}
 -- Flat to hierarchy: appends the dated row that makes the flat row's value the one in force. The
--- leaf's row lock puts writers of both sides in a line; what is read, is read after it.
-create or replace function {{ S | ident }}.{{ name | ident }}(p_leaf uuid) returns boolean
+-- leaf's row lock puts writers of both sides in a line; what is read, is read after it. p_keep marks
+-- columns, in the mapping's order, that the write is about: a row that is due says the others.
+create or replace function {{ S | ident }}.{{ name | ident }}(p_leaf uuid, p_keep boolean[] default '{}') returns boolean
 language plpgsql
 set search_path = {{ m.search_path | path }}
 as ${{ name | trusted }}$
@@ -17,6 +19,10 @@ begin
     for no key update;
     if not found then
         return false;
+    end if;
+    if {{ is_due(m, 'p_leaf') | trusted }} then
+        -- a scheduled value is not undone by a write that is not about it
+        perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf, p_keep);
     end if;
     v_now := pg_catalog.clock_timestamp();
     select {% for pair in satellite.pairs %}{{ pair.flat | column('flat') }}{{ ', ' if not loop.last }}{% endfor %}
@@ -90,6 +96,6 @@ begin
 end
 ${{ name | trusted }}$;
 
-comment on function {{ S | ident }}.{{ name | ident }}(uuid) is
+comment on function {{ S | ident }}.{{ name | ident }}(uuid, boolean[]) is
 'Makes the flat row''s value the one in force of its leaf; true where that took a write.';
 {% endfor %}

@@ -23,7 +23,8 @@ begin
         select r.rejected_id, r.row_key, r.side from tandem.rejected_row as r
         where r.mapping = p_mapping and r.resolved_at is null
             and (
-                r_run.cursor ->> 'after' is null
+                -- an attempt that goes on begins anew: causes may have been removed
+                (r_run.cursor ->> 'attempt')::integer is distinct from r_run.attempt
                 or r.rejected_id > (r_run.cursor ->> 'after')::uuid
             )
         order by r.rejected_id
@@ -52,11 +53,13 @@ begin
                     ) then ''rejected'' else ''retried'' end',
                     v_schema
                 ) into v_done using r_row.row_key::uuid;
-            elsif tandem._restore_leaf(p_mapping, p_run, r_row.row_key::uuid) then
+            elsif not tandem._restore_leaf(p_mapping, p_run, r_row.row_key::uuid) then
+                v_done := 'rejected';
+            elsif tandem._is_waiting(p_mapping, r_row.row_key::uuid) then
+                v_done := 'rejected';  -- the flat row has the say, and is to be corrected first
+            else
                 execute pg_catalog.format('select %I._add_flat($1::uuid)', v_schema)
                 into v_done using r_row.row_key;
-            else
-                v_done := 'rejected';
             end if;
             if v_levels = 0 and v_done not in ('gone', 'rejected') then
                 execute pg_catalog.format('select %I._pull($1::uuid)', v_schema)
@@ -77,7 +80,9 @@ begin
         end if;
     end loop;
     r_result.done := v_last is null;
-    r_result.cursor := pg_catalog.jsonb_build_object('after', v_last);
+    r_result.cursor := pg_catalog.jsonb_build_object(
+        'after', v_last, 'attempt', r_run.attempt
+    );
     return r_result;
 end
 $_retry_batch$;

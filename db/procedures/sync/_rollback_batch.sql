@@ -33,9 +33,6 @@ begin
         );
         r_result.message := 'noting which row belongs to which leaf';
     elsif v_stage in ('note', 'rows') then
-        if v_stage = 'rows' then
-            perform tandem._refuse_removal(p_mapping);  -- some may have come meanwhile
-        end if;
         return tandem._rollback_rows(p_mapping, p_run, p_rows);
     elsif v_stage = 'off' then
         select s.relation, s.direction into v_relation, v_direction
@@ -44,6 +41,10 @@ begin
         order by s.direction desc, s.relation
         limit 1;
         if found then
+            if tandem._apply_due_now(p_mapping, p_run, p_rows) > 0 then
+                r_result.message := 'dated rows whose time has come';
+                return r_result;
+            end if;
             -- from here on rows may change unseen: who goes forward again asks for the phase
             perform tandem._set_phase(p_mapping, 'prepared');
             perform tandem._switch(p_mapping, v_relation, v_direction, false);
@@ -64,7 +65,6 @@ begin
             r_result.message := case when v_remove then 'taking the leaves out' end;
         end if;
     elsif v_stage = 'levels' then
-        perform tandem._refuse_removal(p_mapping);
         r_result.message := 'taking the upper levels out';
         if tandem._keep_levels(p_mapping, p_rows) = 0 then
             r_result.cursor := '{"stage": "columns"}';

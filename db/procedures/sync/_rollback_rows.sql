@@ -27,6 +27,7 @@ declare
     v_last text;
     v_next text;
     v_done bigint;
+    v_leaves uuid[];
     r_run tandem.run;
     r_result tandem.step_result;
 begin
@@ -44,6 +45,12 @@ begin
         v_done := tandem._note_links(p_mapping, r_run.cursor ->> 'from', v_last);
     else
         perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
+        execute pg_catalog.format(
+            'select pg_catalog.array_agg(%2$s) from %3$s as flat
+            where %1$s >= $1::%4$s and %1$s <= $2::%4$s', v_key, v_link, v_flat, v_type
+        ) into v_leaves using r_run.cursor ->> 'from', v_last;
+        perform tandem._lock_leaves(p_mapping, v_leaves);
+        perform tandem._refuse_removal(p_mapping);
         execute pg_catalog.format(
             'select pg_catalog.count(*) filter (
                 where %1$I._keep(%3$s, %2$s::text, ''rollback'')

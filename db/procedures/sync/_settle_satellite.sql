@@ -3,7 +3,7 @@
 -- Only what this event brought into force, or took out of it, reaches the flat row; and of the flat row
 -- only the columns of dated rows: others may have changed in the same statement and be on their way.
 create or replace function {{ S | ident }}._settle_{{ satellite.name | trusted }}(
-    p_leaf uuid, p_row uuid, p_was timestamptz
+    p_leaf uuid, p_row uuid, p_was timestamptz, p_keep boolean[]
 ) returns void
 language plpgsql
 set search_path = {{ m.search_path | path }}
@@ -31,7 +31,8 @@ begin
     -- in force now, or before; what is for later says nothing about the flat row
     if r_row.row_id = p_row
         or p_was <= pg_catalog.clock_timestamp() and (not found or p_was >= r_row.effective) then
-        v_written := {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);
+        v_written := {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf, case
+            when true = any (p_keep) and tandem._is_waiting({{ m.name | literal }}, p_leaf) then p_keep else '{}' end);
         if {{ S | ident }}._differs_{{ satellite.name | trusted }}(p_leaf) then
             -- a BEFORE trigger of the application stored something else: that is the truth now
             perform {{ S | ident }}._push_{{ satellite.name | trusted }}(p_leaf);
@@ -49,8 +50,9 @@ begin
 end
 $_settle_{{ satellite.name | trusted }}$;
 
-comment on function {{ S | ident }}._settle_{{ satellite.name | trusted }}(uuid, uuid, timestamptz) is
-'Writes the value in force to the flat row where an event changed which that is.';
+comment on function {{ S | ident }}._settle_{{ satellite.name | trusted }}(uuid, uuid, timestamptz, boolean[]) is
+'Writes the value in force to the flat row where an event changed which that is. p_keep: columns, in '
+'the mapping''s order, that it leaves alone where the flat row is newer.';
 
 create or replace function {{ S | ident }}._differs_{{ satellite.name | trusted }}(p_leaf uuid) returns boolean
 language plpgsql

@@ -11,6 +11,11 @@ begin
     perform tandem._require_phase(p_mapping, 'repair', array['syncing', 'migrated']);
     r_result := tandem._inside(p_mapping, 'repair', p_run, p_rows, p_failure);
     if r_result.done then
+        if not (
+            select r.params @> '{"dry_run": true}' from tandem.run as r where r.run_id = p_run
+        ) then
+            perform tandem._note_due(p_mapping);
+        end if;
         -- here and not in the batch: a comparison of everything wants the plans that it forbids
         update tandem.run as r set drift_rows = tandem.drift_count(p_mapping)
         where r.run_id = p_run

@@ -37,6 +37,14 @@ begin
                 '%s ends it; ', tandem._call_of(v_rollback)) end
             || pg_catalog.format('CALL tandem.migrate(%L) goes forward again.', p_mapping);
     end if;
+    if p_direction <> 'log' then
+        -- which side is right is to be decided anew
+        update tandem.run as r
+        set state = 'failed', finished_at = pg_catalog.clock_timestamp(),
+            error_message = 'superseded by set_sync'
+        where r.mapping = p_mapping and r.kind = 'repair' and r.finished_at is null
+            and not tandem._running(r.run_id);
+    end if;
     if p_direction = 'log' then
         perform tandem._require_prepared(p_mapping);
     elsif v_phase not in ('syncing', 'migrated') and not exists (

@@ -74,7 +74,9 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
         -- dated rows first: the echo of the leaf's write then finds nothing that differs
 {% for satellite in m.satellites %}
         if {% for pair in satellite.pairs %}{{ pair | flat_changed }}{{ ' or ' if not loop.last }}{% endfor %} then
-            perform {{ S | ident }}._push_{{ satellite.name | trusted }}({{ m.leaf.sync | column('new') }});
+            perform {{ S | ident }}._push_{{ satellite.name | trusted }}({{ m.leaf.sync | column('new') }}, array[
+                {%- for pair in satellite.pairs %}{{ pair | flat_changed }}{{ ', ' if not loop.last }}{% endfor -%}
+            ]);
         end if;
 {% endfor %}
 {% if m.leaf.pairs %}

@@ -24,6 +24,7 @@ declare
     v_row uuid;
     v_was timestamptz;
     v_leaf uuid;
+    v_keep boolean[];
 begin
 {% set unchanged %}
 (tg_op = 'UPDATE' and not ({{ satellite.parent | changed('uuid') }} or {{ satellite.effective | changed('timestamptz') }}
@@ -40,6 +41,15 @@ begin
     if tg_op <> 'INSERT' then
         v_old := {{ satellite.parent | column('old') }};
         v_was := {{ satellite.effective | column('old') }};
+        -- Where the flat row waits for its batch, or to be corrected: columns that this event is not about.
+        if tg_op = 'UPDATE' and not {{ satellite.effective | changed('timestamptz') }} then
+            v_keep := array[{% for pair in satellite.pairs %}not {{ pair | hier_changed }}{{ ', ' if not loop.last }}{% endfor %}];
+        else
+            select array[{% for pair in satellite.pairs %}{{ pair | differs('flat', 'old') }}{{ ', ' if not loop.last }}{% endfor %}] into v_keep
+            from {{ m.flat.table | relation(m.schema) }} as flat
+            where {{ m.leaf.sync | column('flat') }} = v_old and ({{ m.flat.status | column('flat') }} = 'rejected' or not exists (
+                select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'migrated'));
+        end if;
     end if;
     if tg_op <> 'DELETE' then
         v_new := {{ satellite.parent | column('new') }};
@@ -54,11 +64,17 @@ begin
         -- two leaves are taken in the order of their ids, so that two such moves cannot cross
         foreach v_leaf in array array[least(v_old, v_new), greatest(v_old, v_new)] loop
             perform {{ S | ident }}._settle_{{ satellite.name | trusted }}(
-                v_leaf, case v_leaf when v_new then v_row end, case v_leaf when v_old then v_was end);
+                v_leaf, case v_leaf when v_new then v_row end, case v_leaf when v_old then v_was end,
+                case v_leaf when v_old then v_keep end);
         end loop;
     elsif v_old is not null or {{ satellite.effective | column('new') }} <= pg_catalog.clock_timestamp() then
-        -- a new row for later is only noted as due
-        perform {{ S | ident }}._settle_{{ satellite.name | trusted }}(coalesce(v_new, v_old), v_row, v_was);
+        perform {{ S | ident }}._settle_{{ satellite.name | trusted }}(coalesce(v_new, v_old), v_row, v_was, v_keep);
+    else
+        -- A new row for later is only noted as due; who writes the flat row meanwhile waits, as its time may
+        -- come before it is committed.
+        perform from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+        where {{ m.leaf.id | column(m.leaf.name) }} = v_new
+        for no key update;
     end if;
     {{ leave('h2f') }}
 end

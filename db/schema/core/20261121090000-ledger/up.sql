@@ -110,6 +110,8 @@ create table tandem.run (
     updated_at timestamptz not null default pg_catalog.clock_timestamp(),
     finished_at timestamptz,
     constraint run_pkey primary key (run_id),
+    constraint run_params_check check (pg_catalog.jsonb_typeof(params) = 'object'),
+    constraint run_error_check check (error_sqlstate ~ '^[0-9A-Z]{5}$'),
     constraint run_state_check check (state in ('running', 'paused', 'done', 'failed')),
     constraint run_count_check check (read_rows = written_rows + unchanged_rows + rejected_rows),
     constraint run_finished_check check ((finished_at is null) = (state in ('running', 'paused')))
