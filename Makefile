@@ -2,7 +2,7 @@
 # and make are all that has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-faults test-gates test-container test-matrix coverage bench lint clean
+.PHONY: help env demo test test-faults test-gates test-container test-matrix coverage bench dist lint clean
 
 # The first Python of a fitting version that can make virtual environments; PYTHON=... overrides.
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -89,6 +89,9 @@ BENCH ?=
 bench: $(STAMP) ## all comparisons at 1,000,000 rows: JSON and a picture; BENCH='--rows 100000 --rounds 1'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@$(BIN)/python bench/all.py $(BENCH)
+
+dist: $(STAMP) ## what a release has: wheel, source archive, the default mapping's bundle, checksums
+	@tooling/dist.sh
 
 lint: $(STAMP) ## SQL and Python: sqlfluff, house rules, ruff, mypy --strict
 	@$(BIN)/pgtandem lint

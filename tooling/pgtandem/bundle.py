@@ -43,7 +43,8 @@ begin
     if not has_database_privilege(current_database(), 'create') then
         raise exception '% may not create schemas in %', current_user, current_database()
         using errcode = 'insufficient_privilege', detail = 'CREATE on the database is missing.',
-            hint = format('Its owner runs: grant create on database %I to %I;',
+            hint = format('Its owner runs: grant create on database %I to %I; '
+                'Then deploy again, after a ROLLBACK where the transaction is still open.',
                 current_database(), current_user);
     end if;
     -- Polled, never waited for in a queue: a second deployment must not stand behind the first.

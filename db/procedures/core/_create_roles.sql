@@ -20,9 +20,10 @@ begin
             when duplicate_object or unique_violation then
                 null;  -- a deployment in another database of this server has just made them
             when insufficient_privilege then
-                raise notice 'Roles are missing and this session may not create them. Either a '
-                    'role with CREATEROLE runs:%  and this is deployed again, or existing roles '
-                    'serve: SELECT tandem.grant_to(role, level);', v_missing;
+                raise notice 'Optional: roles of pgtandem''s own, which this session may not '
+                    'create. Existing roles can serve: SELECT tandem.grant_to(role, level); '
+                    'Or a role with CREATEROLE runs:%', v_missing
+                using detail = 'After that, deploy again.';
         end;
     end if;
 end

@@ -16,7 +16,7 @@ begin
                     (select pg_catalog.string_agg(m.name, ', ') from tandem.mapping as m), 'none'
                 )
             ),
-            hint = 'Deploy it: pgtandem deploy, or run the SQL bundle.';
+            hint = 'Name one that is, or deploy it: pgtandem deploy, or run the SQL bundle.';
     end if;
     return r_mapping;
 end

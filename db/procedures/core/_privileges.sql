@@ -25,7 +25,7 @@ as $_privileges$
         ('drift_count', 2), ('repair', 2), ('show', 2), ('retry_rejected', 2),
         ('apply_due', 2), ('migrate_step', 2), ('repair_step', 2), ('retry_rejected_step', 2),
         ('apply_due_step', 2), ('_analyze_schema', 2), ('_check_key', 2), ('is_castable', 2),
-        ('_analyze_data', 2), ('_sample', 2), ('_level_rows', 2),
+        ('_findings', 2), ('_analyze_data', 2), ('_sample', 2), ('_level_rows', 2),
         ('_run', 2), ('_run_begin', 2), ('_run_fence', 2), ('_run_batch', 2), ('_run_finish', 2),
         ('_run_line', 2), ('_step_of', 2), ('_lock_holders', 2),
         ('_failure', 2), ('_raise', 2), ('_atomic_message', 2),

@@ -49,8 +49,9 @@ begin
                 detail = 'It was called inside BEGIN, from a function or DO block, or together '
                 'with other statements in one message.',
                 hint = pg_catalog.format(
-                    'Send the CALL by itself with autocommit on (pgAdmin: Auto commit on, one '
-                    'statement selected)%s. It commits after each batch, which is a call of %s.',
+                    'End the open transaction (ROLLBACK), then send the CALL by itself with '
+                    'autocommit on%s. pgAdmin: the Rollback button, then tick Auto commit, then '
+                    'Execute query (Alt+F5) at the CALL. A batch is a call of %s.',
                     case p_kind when 'migrate' then ', or say p_one_transaction => true' end,
                     v_step::regproc
                 );
@@ -61,6 +62,8 @@ begin
     v_said := pg_catalog.clock_timestamp();
     raise notice '%: run %', pg_catalog.concat_ws(' ', p_kind, p_mapping), r_run.run_id || case
         when r_run.attempt > 1 then pg_catalog.format(', resumed (attempt %s)', r_run.attempt)
+        when p_kind in ('migrate', 'rollback') and not v_single
+            then '; to stop it, cancel: the same CALL goes on'
         else '' end;
     if not v_single then
         commit;

@@ -3,7 +3,10 @@ language sql stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $_run_line$
-    select pg_catalog.format(
+    select case when r.kind = 'prepare' then pg_catalog.format(
+        '%s: %s statements, %s', pg_catalog.concat_ws(' ', r.kind, r.mapping), r.batches,
+        coalesce(r.message, r.state)
+    ) else pg_catalog.format(
         '%s%s: %s rows read%s, %s written, %s unchanged, %s rejected, %s batches, %s rows/s%s%s',
         pg_catalog.concat_ws(' ', r.kind, r.mapping),
         case when (r.params ->> 'dry_run')::boolean then ' (dry run)' end, r.read_rows,
@@ -14,7 +17,7 @@ as $_run_line$
         coalesce(s.rate, 0),
         case when r.state <> 'running' then ', ' || r.state end,
         ': ' || r.message
-    )
+    ) end
     from tandem.run as r
     cross join lateral (
         -- of this attempt: nobody was at it between two

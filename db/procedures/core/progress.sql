@@ -47,10 +47,11 @@ left join lateral (
         order by x.batch desc
         limit 20
     ) as b
-) as s on true;
+) as s on true
+order by r.run_id desc;
 
 comment on view tandem.progress is
-'A row per run: how far, how fast, how long yet, and whether a session works on it now. State '
-'interrupted: it was cancelled or killed, and the same CALL goes on with it; superseded: another '
-'call took its place; failed: an error ended it. Readers may read it. '
+'A row per run, the newest first: how far, how fast, how long yet, and whether a session works on '
+'it now. State interrupted: it was cancelled or killed, and the same CALL goes on with it; '
+'superseded: another call took its place; failed: an error ended it. Readers may read it. '
 'Example: select * from tandem.progress where running_now;';

@@ -54,8 +54,11 @@ as $_requirements$
         union all
         select
             2, c.position, 'column', m.definition ->> 'flat', c.name, '{}', c.type_name, false,
-            pg_catalog.format('alter table %s add column %I %s%s', m.definition ->> 'flat', c.name,
-                c.type_name, c.default_value),
+            pg_catalog.format(
+                'alter table %1$s add column %2$I %3$s%4$s; comment on column %1$s.%2$I is %5$L',
+                m.definition ->> 'flat', c.name, c.type_name, c.default_value,
+                'pgtandem''s; what you write here is ignored'
+            ),
             pg_catalog.format('alter table %s drop column %I', m.definition ->> 'flat', c.name),
             'ACCESS EXCLUSIVE', 'everyone, for an instant: no row is rewritten', 'procedure'
         from mapping as m

@@ -1,13 +1,14 @@
 create or replace function tandem._status()
 returns table (
-    mapping text, phase text, phase_since timestamptz, flat_table text, flat_to_hierarchy text,
+    mapping text, phase text, next_step text, phase_since timestamptz, flat_table text,
+    flat_to_hierarchy text,
     hierarchy_to_flat text, log text, flat_rows_estimate bigint, rejected_rows bigint,
     kept_rows bigint, due_rows bigint, overdue_rows bigint,
     flat_to_hierarchy_calls bigint, flat_to_hierarchy_errors bigint,
     flat_to_hierarchy_mean_ms numeric,
     hierarchy_to_flat_calls bigint, hierarchy_to_flat_errors bigint,
     hierarchy_to_flat_mean_ms numeric, flat_to_hierarchy_last_error text,
-    hierarchy_to_flat_last_error text, last_rejection text, stale text, running text, next_step text
+    hierarchy_to_flat_last_error text, last_rejection text, stale text, running text
 )
 language plpgsql stable
 security definer

@@ -9,7 +9,11 @@ begin
     perform tandem._note_error(p_mapping, 40);
     raise exception 'a row of % does not fit %: %', p_table, p_flat_table, p_reason
     using errcode = 'TD040',
-        detail = pg_catalog.format('Row %s; column %s is %s.', p_id, p_column, p_type),
+        -- pgAdmin's grid shows message and DETAIL only
+        detail = pg_catalog.format(
+            'Row %s goes to column %s of %s (%s), which old programs read.',
+            p_id, p_column, p_flat_table, p_type
+        ),
         hint = 'Old programs read this value too. ' || case
             when p_reason like '% is missing' then 'Give it a value that is not blank.'
             else 'Shorten it, or widen the flat column.'

@@ -2,30 +2,17 @@ create or replace function tandem.analyze(p_mapping text)
 returns table (
     severity text, finding text, subject text, count bigint, sample text, cure text
 )
-language plpgsql stable
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $analyze$
-begin
-    return query select a.* from tandem._analyze_schema(p_mapping) as a;
-    if exists (
-        select from pg_catalog.pg_settings as s
-        where s.name = 'session_replication_role' and s.setting = 'replica'
-    ) then
-        return query
-        select
-            'warning', 'session_replication_role is replica', 'this session', 1::bigint, null::text,
-            'The sync triggers do not fire in such sessions; drift shows what they missed.';
-    end if;
-    begin
-        return query select a.* from tandem._analyze_data(p_mapping) as a;
-    exception when undefined_column or feature_not_supported then
-        -- _analyze_schema has said which column is absent, or has which collation
-        null;
-    end;
-end
+    select f.severity, f.finding, f.subject, f.count, f.sample, f.cure
+    from tandem._findings(p_mapping) with ordinality
+        as f (severity, finding, subject, count, sample, cure, position)
+    order by
+        pg_catalog.array_position(array['blocker', 'warning', 'note'], f.severity), f.position
 $analyze$;
 
 comment on function tandem.analyze(text) is
 'What stands in the way, what will be rejected, what the rows stand for: a row per finding, '
-'severity blocker, warning or note, with a cure. Reads only. Operators may call it. '
+'severity blocker, warning or note in this order, with a cure. Reads only. Operators may call it. '
 'Example: select * from tandem.analyze(''products'');';

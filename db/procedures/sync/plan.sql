@@ -1,8 +1,8 @@
 create or replace function tandem.plan(p_mapping text, p_sample integer default null)
 returns table (
-    step integer, verb text, statement text, relation text, lock_mode text, blocks text,
-    estimated_seconds numeric, wal_bytes bigint, disk_bytes bigint, undo text, run_by text,
-    note text
+    step integer, verb text, relation text, lock_mode text, blocks text,
+    estimated_seconds numeric, statement text, wal_bytes bigint, disk_bytes bigint, undo text,
+    run_by text, note text
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -44,8 +44,6 @@ begin
     select
         (pg_catalog.row_number() over (order by x.run_by <> 'procedure', x.ordinal))::integer,
         'prepare',
-        case when x.run_by = 'procedure' then x.statement
-            else pg_catalog.regexp_replace(x.statement, ' index ', ' index concurrently ') end,
         x.relation,
         case when x.run_by = 'procedure' then x.lock_mode else 'SHARE UPDATE EXCLUSIVE' end,
         case when x.run_by = 'procedure' then x.blocks
@@ -53,6 +51,8 @@ begin
         case when x.kind = 'index'
             then pg_catalog.round(0.01 + v_rows * 0.0000006 + v_bytes / 500e6, 2)
             else 0.01 end,
+        case when x.run_by = 'procedure' then x.statement
+            else pg_catalog.regexp_replace(x.statement, ' index ', ' index concurrently ') end,
         case when x.kind = 'index' then (v_rows * 8)::bigint else 8192 end,
         case when x.kind = 'index' then (v_rows * 8)::bigint else 8192 end,
         x.undo, x.run_by,

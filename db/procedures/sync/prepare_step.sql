@@ -63,6 +63,11 @@ begin
     end if;
     r_result.done := true;
     r_result.message := 'prepared';
+    if (tandem._mapping_of(p_mapping)).phase = 'prepared' then
+        r_result.message := pg_catalog.format(
+            'prepared; next: CALL tandem.migrate(%L);', p_mapping
+        );
+    end if;
     return r_result;
 end
 $prepare_step$;

@@ -159,7 +159,6 @@ create table tandem.rejected_row (
     mapping text not null,
     side text not null,
     row_key text not null,
-    content json not null,
     sqlstate text not null,
     message text not null,
     hint text,
@@ -169,6 +168,7 @@ create table tandem.rejected_row (
     last_at timestamptz not null default pg_catalog.clock_timestamp(),
     resolved_at timestamptz,
     resolution text,
+    content json not null,
     constraint rejected_row_pkey primary key (rejected_id),
     constraint rejected_row_side_check check (side in ('flat', 'hierarchy')),
     constraint rejected_row_resolved_check check ((resolved_at is null) = (resolution is null))
