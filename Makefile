@@ -14,6 +14,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 PYTEST ?=
+# What the container, the matrix and coverage run: the tests of db/.
+TESTS ?= tests/core tests/sync
 
 # The demo with a file of your own: make demo CSV=path COLUMNS='ProductName=name Amount=price'.
 # COLUMNS counts only on make's command line: in the environment it is the terminal's width.
@@ -63,26 +65,26 @@ test-gates: $(STAMP) ## plpgsql_check on all bodies; needs Debian's postgresql-N
 # pg_stat_statements are in it.
 IMAGE ?= pgtandem-test
 
-test-container: $(STAMP) ## tests/core in a container, by testcontainers; needs docker, and root to build the image
+test-container: $(STAMP) ## TESTS in a container, by testcontainers; needs docker, and root to build the image
 	@docker image inspect $(IMAGE) >/dev/null 2>&1 || tests/image/build.sh $(IMAGE)
-	@PGTANDEM_GATES=1 PGTANDEM_TEST_IMAGE=$(IMAGE) $(BIN)/python -m pytest -n $(WORKERS) tests/core $(PYTEST)
+	@PGTANDEM_GATES=1 PGTANDEM_TEST_IMAGE=$(IMAGE) $(BIN)/python -m pytest -n $(WORKERS) $(TESTS) $(PYTEST)
 
 # Servers 15 to 17 come from npm (tests/servers.py); 18 is what `make test` runs on.
 MATRIX ?= 15 16 17
 
-test-matrix: $(STAMP) ## the tests of db/ on the other supported versions; MATRIX='15 16 17'
+test-matrix: $(STAMP) ## TESTS on the other supported versions; MATRIX='15 16 17'
 	@for major in $(MATRIX); do \
 	  bin=$$($(BIN)/python tests/servers.py $$major) && \
-	  PGTANDEM_PG_BIN=$$bin $(BIN)/python -m pytest -n $(WORKERS) tests/core tests/sync $(PYTEST) || exit; \
+	  PGTANDEM_PG_BIN=$$bin $(BIN)/python -m pytest -n $(WORKERS) $(TESTS) $(PYTEST) || exit; \
 	done
 
-# All tests once more on Debian's PostgreSQL, whose plpgsql_check counts the statements executed.
+# plpgsql_check counts the statements executed.
 COVERED := .pgtandem/statements
 
-coverage: $(STAMP) ## all tests on Debian's PostgreSQL, then which statements of PL/pgSQL and Python none executed
+coverage: $(STAMP) ## TESTS on Debian's PostgreSQL, then which statements of PL/pgSQL none executed; needs plpgsql_check
 	@rm -rf $(COVERED)
 	@PGTANDEM_GATES=1 PGTANDEM_PG_BIN=$(GATES_BIN) PGTANDEM_STATEMENTS=$(COVERED) \
-	  $(BIN)/python -m pytest -n $(WORKERS) --cov=pgtandem --cov-report=term:skip-covered $(PYTEST)
+	  $(BIN)/python -m pytest -n $(WORKERS) $(TESTS) $(PYTEST)
 
 BENCH ?=
 

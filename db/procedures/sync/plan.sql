@@ -17,7 +17,7 @@ declare
     v_bytes bigint := coalesce(pg_catalog.pg_relation_size(pg_catalog.to_regclass(v_flat)), 0);
     -- what a batch cost on the machines that this was measured on, where no sample was asked for
     v_us_per_row numeric := 45;
-    v_wal_per_row numeric := 1300;
+    v_wal_per_row numeric := 2300;
     v_source text := 'estimate without a sample; ask tandem.plan(mapping, 1000) after prepare';
     r_sample record;
 begin
@@ -90,7 +90,7 @@ begin
     blocks := 'writers of the rows in the batch, for the length of a batch (50 ms)';
     estimated_seconds := pg_catalog.round(v_rows * v_us_per_row / 1e6, 1);
     wal_bytes := (v_rows * v_wal_per_row)::bigint;
-    disk_bytes := (v_rows * 550)::bigint + v_bytes;
+    disk_bytes := (v_rows * 850)::bigint + v_bytes;
     undo := pg_catalog.format('call tandem.rollback(%L)', p_mapping);
     note := v_source;
     return next;
