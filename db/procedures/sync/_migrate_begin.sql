@@ -37,6 +37,8 @@ begin
     r_result := row(false, pg_catalog.jsonb_build_object(
         'stage', case when v_dry then 'rows' when v_link then 'link' else 'switch' end,
         'again', v_link or coalesce(v_again, false),
+        -- both sides were in step then: where they differ, repair is to be told which is right
+        'decided', (tandem._mapping_of(p_mapping)).phase = 'migrated',
         'from', case when v_link then tandem._key_after(p_mapping, null) end
     ), 0, 0, 0, 0, v_total, null);
     return r_result;

@@ -11,7 +11,6 @@ as $migrate_step$
 declare
     v_stage text;
     v_again boolean;
-    v_decided boolean;
     r_run tandem.run := tandem._run_of('migrate', p_mapping, p_run);
     r_switch record;
     r_result tandem.step_result;
@@ -50,8 +49,6 @@ begin
     if exists (select from tandem._switches_due(p_mapping)) then
         return r_result;
     end if;
-    -- Both sides were in step then: where they differ now, repair is to be told which is right.
-    v_decided := (tandem._mapping_of(p_mapping)).phase = 'migrated';
     if (tandem._mapping_of(p_mapping)).phase = 'prepared' then
         perform tandem._set_phase(p_mapping, 'syncing');
         -- what came into force while the flat table was alone: it has the say
@@ -69,8 +66,7 @@ begin
         (select l.sync from tandem._levels(p_mapping) as l where l.is_leaf)
     ) into v_again;
     r_result.cursor := r_run.cursor || pg_catalog.jsonb_build_object(
-        'stage', 'restore', 'decided', v_decided,
-        'again', v_again or coalesce((r_run.cursor ->> 'again')::boolean, false)
+        'stage', 'restore', 'again', v_again or coalesce((r_run.cursor ->> 'again')::boolean, false)
     );
     return r_result;
 end
