@@ -508,6 +508,7 @@ declare
     v_key bigint;
     v_odd boolean;
     v_careful boolean;
+    v_settles boolean;
     v_slow boolean := tandem._makes_children('products');
     v_left bigint;
     v_written bigint := 0;
@@ -523,6 +524,8 @@ begin
     -- else the loop comes to the row that fails alone
     v_careful := p_rows = 1 or r_run.params ->> 'on_reject' = 'stop'
         or coalesce((r_run.params ->> 'one_transaction')::boolean, false);
+    -- whether rows that are linked already are made equal; else repair is told which side is right
+    v_settles := (r_run.cursor ->> 'decided')::boolean is not true;
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     -- The range is fixed at its first batch: rows inserted above it later are the triggers' work.
     if r_run.cursor ? 'to' then
@@ -652,9 +655,8 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
             from public.tblproduct as flat
             left join public.tblconfig as config on config.configid = flat.configid
             where flat.productid >= v_from and flat.productid <= v_last and flat.configid is not null
-                and (config.configid is null or flat.syncstatus is distinct from 'active'
-                    or (r_run.cursor ->> 'decided')::boolean is not true
-                    and tandem_products._differs(flat.configid))
+                and (flat.syncstatus is distinct from 'active' or v_settles and (
+                    config.configid is null or tandem_products._differs(flat.configid)))
         loop
             case tandem_products._push(v_key, p_run, 0, v_careful)
                 when 'written' then v_written := v_written + 1;
@@ -688,7 +690,7 @@ flat.productname, flat.version, flat.catalogname, flat.configname, flat.sku, fla
     end loop;
 
     -- Where the application's own BEFORE triggers stored something else, that is the truth now.
-    if tandem._has_own_triggers('products') then
+    if v_settles and tandem._has_own_triggers('products') then
         for r_row in
             select flat.configid as leaf_id
             from public.tblproduct as flat
@@ -1198,7 +1200,8 @@ comment on function tandem_products._pull_price(uuid, boolean[]) is
 -- Flat to hierarchy for one whole row, whatever its state: not migrated, rejected, moved, kept from
 -- a DELETE, or just different. The triggers' slow way, and repair's. Returns what happened.
 create or replace function tandem_products._push(
-    p_key bigint, p_run bigint default null, p_depth integer default 0, p_careful boolean default false
+    p_key bigint, p_run bigint default null, p_depth integer default 0, p_careful boolean default false,
+    p_keep boolean[] default '{}'
 ) returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1307,7 +1310,7 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
             );
         v_written := v_written or found;
     end if;
-    v_written := tandem_products._push_price(v_leaf) or v_written;
+    v_written := tandem_products._push_price(v_leaf, p_keep[1:2]) or v_written;
     if v_was = 'rejected' then
         perform tandem._resolve('products', p_key::text, 'written correctly');
     end if;
@@ -1321,8 +1324,9 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
 end
 $_push$;
 
-comment on function tandem_products._push(bigint, bigint, integer, boolean) is
-'Makes the hierarchy say what one flat row says. Returns written, unchanged, rejected or gone.';
+comment on function tandem_products._push(bigint, bigint, integer, boolean, boolean[]) is
+'Makes the hierarchy say what one flat row says. p_keep: columns of dated rows, in the mapping''s order, '
+'that the write is about. Returns written, unchanged, rejected or gone.';
 
 -- procedures/sync/_push_satellite.sql
 -- Flat to hierarchy: appends the dated row that makes the flat row's value the one in force. The
@@ -2151,7 +2155,7 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
         ) is not null
     then
         -- not migrated yet, rejected, or perhaps out of the batches' reach
-        perform tandem_products._push(new.productid);
+        perform tandem_products._push(new.productid, p_keep => array[old.amount is distinct from new.amount, old.currency is distinct from new.currency]);
     else
         if old.productname is distinct from new.productname
             or old.version is distinct from new.version
@@ -2716,12 +2720,17 @@ begin
         v_old := old.configid;
         v_was := old.effectivefrom;
         -- Where the flat row waits for its batch, or to be corrected: columns that this event is not about.
-        if tg_op = 'UPDATE' and not old.effectivefrom is distinct from new.effectivefrom then
+        if tg_op = 'UPDATE' and not (old.configid is distinct from new.configid or old.effectivefrom is distinct from new.effectivefrom) then
             v_keep := array[not old.amount is distinct from new.amount, not old.currency is distinct from new.currency];
         else
-            select array[not ((flat.amount) is not distinct from old.amount), not ((flat.currency) is not distinct from old.currency)] into v_keep
+            -- only if it takes the row in force away: what the flat row says beside that row is newer than it
+            select array[not ((flat.amount) is not distinct from old.amount) and not (tg_op = 'UPDATE' and old.amount is distinct from new.amount), not ((flat.currency) is not distinct from old.currency) and not (tg_op = 'UPDATE' and old.currency is distinct from new.currency)] into v_keep
             from public.tblproduct as flat
-            where flat.configid = v_old and (flat.syncstatus = 'rejected' or not exists (
+            where flat.configid = v_old and v_was <= pg_catalog.clock_timestamp() and not exists (
+                select from public.tblconfigprice as s
+                where s.configid = v_old and s.priceid <> old.priceid
+                    and s.effectivefrom > v_was and s.effectivefrom <= pg_catalog.clock_timestamp()
+            ) and (flat.syncstatus = 'rejected' or not exists (
                 select from tandem.mapping as t where t.name = 'products' and t.phase = 'migrated'));
         end if;
     end if;

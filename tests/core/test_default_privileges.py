@@ -34,7 +34,9 @@ def test_no_object_of_ours_belongs_to_a_role_without_a_level(bare_db: Database) 
     granted = owner.execute(
         """
         select n.nspname || '.' || o.name from pg_namespace as n join (
+            -- the views hierarchy and flat have the rights of who reads them
             select relnamespace, relname::text, relacl from pg_class
+            where relkind <> 'v' or relname = 'inside'
             union all select pronamespace, proname, proacl from pg_proc
         ) as o (schema_oid, name, acl) on o.schema_oid = n.oid
         cross join lateral aclexplode(o.acl) as a
@@ -131,10 +133,22 @@ def test_default_privileges_that_let_others_make_triggers_stop_prepare(bare_db: 
 def test_grants_made_later_are_taken_away_by_the_next_deployment(bare_db: Database) -> None:
     owner = deployed(bare_db)
     owner.execute("grant select (flat_key) on tandem_products.kept to old_app with grant option")
-    owner.execute("grant usage on schema tandem_products to old_app")
+    owner.execute("grant all on schema tandem, tandem_products to old_app")
     owner.execute("grant all on sequence tandem.origin to old_app")
     owner.execute("select tandem.grant_to('new_app', 'reader')")
     privilege = "select has_column_privilege('old_app', 'tandem_products.kept', 'flat_key', %s)"
     assert not one(owner, privilege, "select")
-    assert not one(owner, "select has_schema_privilege('old_app', 'tandem_products', 'usage')")
+    assert not one(owner, "select has_schema_privilege('old_app', 'tandem', 'usage')")
     assert not one(owner, "select has_sequence_privilege('old_app', 'tandem.origin', 'usage')")
+
+
+def test_direct_grant_of_a_view_lives_through_grant_to(bare_db: Database) -> None:
+    """The owner gave a reporting role SELECT on the view hierarchy. A level for another role
+    takes nothing from it."""
+    owner = deployed(bare_db)
+    owner.execute("grant select on all tables in schema public to old_app")
+    owner.execute("grant usage on schema tandem_products to old_app")
+    owner.execute("grant select on tandem_products.hierarchy to old_app")
+    assert one(bare_db.old_app(), "select count(*) from tandem_products.hierarchy") == 2
+    owner.execute("select tandem.grant_to('new_app', 'reader')")
+    assert one(bare_db.old_app(), "select count(*) from tandem_products.hierarchy") == 2

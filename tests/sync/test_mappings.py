@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -29,7 +30,9 @@ def test_without_the_echo_shortcut_no_sync_trigger_looks_at_the_origin(
             " from pg_trigger where tgname like 'tandem%'"
         )
     assert len(rows) > 10
-    looking = {name for name, definition in rows if "currval('tandem.origin'" in definition}
+    # ... not at whether it is the outermost call, at the end
+    ending = re.compile(r"if pg_catalog\.split_part\(v_origin.*?then", re.S)
+    looking = {name for name, text in rows if "currval('tandem.origin'" in ending.sub("", text)}
     # these two do not propagate: they keep clients out of the sync columns
     assert looking == {"tandem_10_assign", "tandem_11_guard"}
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
+from support.databases import Database
+from support.shop import migrate, one, prepared
 from sync.catalogue import add, assert_same, counts, hierarchy, names
 from sync.histories import NEW, OLD
 from sync.scheduler import Session
@@ -560,6 +562,57 @@ def test_trap_18_a_session_that_began_with_empty_tables_stays_quick(shop: Shop) 
     fresh = milliseconds(shop.connect(OLD), text)
     after = milliseconds(early, text)
     assert after < 5 * fresh, f"{fresh:.2f} ms, and {after:.2f} ms in the early session"
+
+
+def test_trap_18_a_session_that_wrote_when_the_migration_began_stays_quick(
+    db: Database,
+) -> None:
+    """Plans made when the new tables were nearly empty do not last while they fill."""
+    owner = db.owner()
+    prepared(owner, 12_000)
+    migrate(owner, p_batch_rows=10, p_max_batches=12)
+    assert one(owner, "select phase from tandem.mapping") == "syncing"
+    early = db.old_app()
+    for number in range(1, 31):
+        early.execute(
+            "update tblproduct set status = 'e', configname = 'e', amount = amount + 1,"
+            " productname = productname || '!' where productid = %s",
+            (number,),
+        )
+        early.execute("insert into tblproduct (productname, amount) values ('early', 1)")
+    migrate(owner, p_batch_rows=500, p_max_batches=23)
+    assert one(owner, "select state from tandem.progress limit 1") == "paused"
+    early.execute("select pg_stat_force_next_flush()")
+    count = (
+        "select sum(seq_tup_read) from pg_stat_user_tables"
+        " where relname in ('tblconfig', 'tblconfigprice', 'tblcatalog', 'tblproductversion')"
+    )
+    before = one(owner, count)
+    for number in range(1, 11):
+        early.execute(
+            "update tblproduct set status = 'f', amount = amount + 1, productname = productname"
+            " || '?' where productid = %s",
+            (number,),
+        )
+        early.execute("insert into tblproduct (productname, amount) values ('late', 1)")
+    early.execute("select pg_stat_force_next_flush()")
+    assert one(owner, count) - before < 1000
+
+
+def test_trap_22_a_bulk_insert_into_an_empty_synced_shop_reads_no_table_whole(db: Database) -> None:
+    """One statement is planned once: with tables that were analysed when they were empty each row
+    would be looked for in all those before it."""
+    owner = db.owner()
+    owner.execute("call tandem.prepare('products')")
+    migrate(owner)
+    loader = db.old_app()
+    loader.execute(
+        "insert into tblproduct (productname, configname, amount)"
+        " select 'P' || i % 50, 'c' || i, i from generate_series(1, 1500) as i"
+    )
+    loader.execute("select pg_stat_force_next_flush()")
+    read = one(owner, "select sum(seq_tup_read) from pg_stat_user_tables where relname ~ '^tbl'")
+    assert read < 50_000
 
 
 # --- what a DELETE kept ---------------------------------------------------------------------------

@@ -17,12 +17,21 @@ begin
             or n.nspname in (select 'tandem_' || m.name from tandem.mapping as m)
     loop
         for v_grantee in select g.grantee from tandem._holders(v_schema) as g loop
+            -- The two views of a mapping show what who reads them may see anyway: who was granted
+            -- them, and the way to them, keeps that.
             execute pg_catalog.format(
-                'revoke all on schema %1$I from %2$s cascade;
-                revoke all on all tables in schema %1$I from %2$s cascade;
-                revoke all on all sequences in schema %1$I from %2$s cascade;
+                'revoke %3$s on schema %1$I from %2$s cascade;
                 revoke all on all routines in schema %1$I from %2$s cascade',
-                v_schema, v_grantee
+                v_schema, v_grantee, case when v_schema = 'tandem' or v_grantee = 'public'
+                    then 'all' else 'create' end
+            );
+            execute (
+                select pg_catalog.string_agg(pg_catalog.format(
+                    'revoke all on %s from %s cascade', c.oid::regclass, v_grantee
+                ), '; ')
+                from pg_catalog.pg_class as c
+                where c.relnamespace = v_schema::regnamespace and c.relkind in ('r', 'v', 'S')
+                    and (v_schema = 'tandem' or c.relkind <> 'v' or c.relname = 'inside')
             );
         end loop;
     end loop;

@@ -25,7 +25,8 @@ begin
         where not case coalesce(a.type_name, '')
             when 'boolean' then pg_catalog.jsonb_typeof(e.value) in ('boolean', 'null')
             when 'integer' then pg_catalog.jsonb_typeof(e.value) = 'null'
-                or e.value::text ~ '^-?[0-9]{1,9}$'
+                or case when e.value::text ~ '^-?[0-9]{1,10}$'
+                    then pg_catalog.abs(e.value::numeric) <= 2147483647 else false end
             else pg_catalog.jsonb_typeof(e.value) in ('string', 'null')
         end
         limit 1;

@@ -55,13 +55,17 @@ begin
         );
     end if;
     -- the last real run broke off and begins again: what it said comes before the same call
-    select r.run_id, r.error_sqlstate, r.error_message, r.state, r.batches into r_run
+    select r.run_id, r.kind, r.error_sqlstate, r.error_message, r.state, r.batches into r_run
     from tandem.run as r
     where r.mapping = p_mapping and not r.params @> '{"dry_run": true}'
     order by r.run_id desc
     limit 1;
     if r_run.state = 'failed' and r_run.error_sqlstate is not null and r_run.batches > 0 then
-        return pg_catalog.format('%s  -- it ended with %s: %s', tandem._call_of(r_run.run_id),
+        return pg_catalog.format('%s  -- %s ended with %s: %s', case r_run.kind
+                when 'repair' then pg_catalog.format('SELECT * FROM tandem.drift(%s);', v_name)
+                else tandem._call_of(r_run.run_id) end,
+            case r_run.kind when 'repair' then 'say anew which side is right: a repair'
+                else 'it' end,
             r_run.error_sqlstate, pg_catalog.translate(r_run.error_message, e'\n\r', '  ')
         );
     end if;

@@ -1,5 +1,7 @@
 -- A dry run, or autovacuum before the rows came, leaves statistics of empty tables behind. With
--- them a comparison of everything becomes a nested loop.
+-- them a comparison of everything becomes a nested loop. A table that is empty is left alone: what
+-- nobody has analysed is taken for ten pages, so for worth an index; else a bulk INSERT into empty
+-- tables would read each of them whole for each row.
 create or replace function tandem._analyze_tables(p_mapping text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -17,6 +19,7 @@ begin
         ) as t
         join pg_catalog.pg_class as c on c.oid = pg_catalog.to_regclass(t.relation)
         where pg_catalog.pg_has_role(c.relowner, 'usage')
+            and pg_catalog.pg_relation_size(c.oid) > 0
     loop
         -- who holds the lock against it is autovacuum, at the same work
         execute pg_catalog.format('analyze (skip_locked) %s', v_relation);

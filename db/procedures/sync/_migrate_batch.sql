@@ -33,6 +33,7 @@ declare
     v_key {{ m.flat.key_type | sqltype }};
     v_odd boolean;
     v_careful boolean;
+    v_settles boolean;
     v_slow boolean := tandem._makes_children({{ m.name | literal }});
     v_left bigint;
     v_written bigint := 0;
@@ -48,6 +49,8 @@ begin
     -- else the loop comes to the row that fails alone
     v_careful := p_rows = 1 or r_run.params ->> 'on_reject' = 'stop'
         or coalesce((r_run.params ->> 'one_transaction')::boolean, false);
+    -- whether rows that are linked already are made equal; else repair is told which side is right
+    v_settles := (r_run.cursor ->> 'decided')::boolean is not true;
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     -- The range is fixed at its first batch: rows inserted above it later are the triggers' work.
     if r_run.cursor ? 'to' then
@@ -168,9 +171,8 @@ begin
             from {{ m.flat.table | relation(m.schema) }} as flat
             left join {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} on {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('flat') }}
             where {{ in_range() | trusted }} and {{ m.leaf.sync | column('flat') }} is not null
-                and ({{ m.leaf.id | column(m.leaf.name) }} is null or {{ m.flat.status | column('flat') }} is distinct from 'active'
-                    or (r_run.cursor ->> 'decided')::boolean is not true
-                    and {{ S | ident }}._differs({{ m.leaf.sync | column('flat') }}))
+                and ({{ m.flat.status | column('flat') }} is distinct from 'active' or v_settles and (
+                    {{ m.leaf.id | column(m.leaf.name) }} is null or {{ S | ident }}._differs({{ m.leaf.sync | column('flat') }})))
         loop
             case {{ S | ident }}._push(v_key, p_run, 0, v_careful)
                 when 'written' then v_written := v_written + 1;
@@ -203,7 +205,7 @@ begin
     end loop;
 
     -- Where the application's own BEFORE triggers stored something else, that is the truth now.
-    if tandem._has_own_triggers({{ m.name | literal }}) then
+    if v_settles and tandem._has_own_triggers({{ m.name | literal }}) then
         for r_row in
             select {{ m.leaf.sync | column('flat') }} as leaf_id
             from {{ m.flat.table | relation(m.schema) }} as flat

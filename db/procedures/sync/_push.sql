@@ -2,7 +2,8 @@
 -- Flat to hierarchy for one whole row, whatever its state: not migrated, rejected, moved, kept from
 -- a DELETE, or just different. The triggers' slow way, and repair's. Returns what happened.
 create or replace function {{ S | ident }}._push(
-    p_key {{ m.flat.key_type | sqltype }}, p_run bigint default null, p_depth integer default 0, p_careful boolean default false
+    p_key {{ m.flat.key_type | sqltype }}, p_run bigint default null, p_depth integer default 0, p_careful boolean default false,
+    p_keep boolean[] default '{}'
 ) returns text
 language plpgsql
 set search_path = {{ m.search_path | path }}
@@ -119,8 +120,10 @@ begin
             );
         v_written := v_written or found;
     end if;
+{% set ns = namespace(first=1) %}
 {% for satellite in m.satellites %}
-    v_written := {{ S | ident }}._push_{{ satellite.name | trusted }}(v_leaf) or v_written;
+    v_written := {{ S | ident }}._push_{{ satellite.name | trusted }}(v_leaf, p_keep[{{ ns.first | literal }}:{{ (ns.first + satellite.pairs | length - 1) | literal }}]) or v_written;
+{% set ns.first = ns.first + satellite.pairs | length %}
 {% endfor %}
     if v_was = 'rejected' then
         perform tandem._resolve({{ m.name | literal }}, p_key::text, 'written correctly');
@@ -135,5 +138,6 @@ begin
 end
 $_push$;
 
-comment on function {{ S | ident }}._push({{ m.flat.key_type | sqltype }}, bigint, integer, boolean) is
-'Makes the hierarchy say what one flat row says. Returns written, unchanged, rejected or gone.';
+comment on function {{ S | ident }}._push({{ m.flat.key_type | sqltype }}, bigint, integer, boolean, boolean[]) is
+'Makes the hierarchy say what one flat row says. p_keep: columns of dated rows, in the mapping''s order, '
+'that the write is about. Returns written, unchanged, rejected or gone.';

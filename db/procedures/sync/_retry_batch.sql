@@ -1,4 +1,4 @@
--- One batch of the open rejected rows, in the order in which they were rejected.
+-- One batch of the open rejected rows, about in the order in which they were rejected.
 create or replace function tandem._retry_batch(
     p_mapping text, p_run bigint, p_rows integer, p_failure jsonb
 ) returns tandem.step_result

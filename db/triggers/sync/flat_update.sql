@@ -65,7 +65,10 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
         ) is not null
     then
         -- not migrated yet, rejected, or perhaps out of the batches' reach
-        perform {{ S | ident }}._push({{ m.flat.key | column('new') }});
+        perform {{ S | ident }}._push({{ m.flat.key | column('new') }}
+            {%- if m.satellites %}, p_keep => array[
+            {%- for satellite in m.satellites %}{% set outer = loop %}{% for pair in satellite.pairs %}{{ pair | flat_changed }}{{ ', ' if not (loop.last and outer.last) }}{% endfor %}{% endfor -%}
+        ]{% endif %});
     else
         if {% for level in m.levels %}{% set outer = loop %}{% for pair in level.key_pairs %}{{ pair | flat_changed }}{{ '
             or ' if not (loop.last and outer.last) }}{% endfor %}{% endfor %} then

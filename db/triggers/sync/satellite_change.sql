@@ -42,12 +42,20 @@ begin
         v_old := {{ satellite.parent | column('old') }};
         v_was := {{ satellite.effective | column('old') }};
         -- Where the flat row waits for its batch, or to be corrected: columns that this event is not about.
-        if tg_op = 'UPDATE' and not {{ satellite.effective | changed('timestamptz') }} then
+        if tg_op = 'UPDATE' and not ({{ satellite.parent | changed('uuid') }} or {{ satellite.effective | changed('timestamptz') }}) then
             v_keep := array[{% for pair in satellite.pairs %}not {{ pair | hier_changed }}{{ ', ' if not loop.last }}{% endfor %}];
         else
-            select array[{% for pair in satellite.pairs %}{{ pair | differs('flat', 'old') }}{{ ', ' if not loop.last }}{% endfor %}] into v_keep
+            -- only if it takes the row in force away: what the flat row says beside that row is newer than it
+            select array[{% for pair in satellite.pairs %}{{ pair | differs('flat', 'old') }} and not (tg_op = 'UPDATE' and {{ pair | hier_changed }}){{ ', ' if not loop.last }}{% endfor %}] into v_keep
             from {{ m.flat.table | relation(m.schema) }} as flat
-            where {{ m.leaf.sync | column('flat') }} = v_old and ({{ m.flat.status | column('flat') }} = 'rejected' or not exists (
+            where {{ m.leaf.sync | column('flat') }} = v_old and v_was <= pg_catalog.clock_timestamp() and not exists (
+                select from {{ satellite.table | relation(m.schema) }} as s
+                where {{ satellite.parent | column('s') }} = v_old and {{ satellite.id | column('s') }} <> {{ satellite.id | column('old') }}
+                    and {{ satellite.effective | column('s') }} > v_was and {{ satellite.effective | column('s') }} <= pg_catalog.clock_timestamp()
+{% for column_name, value in satellite.where %}
+                    and {{ column_name | column('s') }} = {{ value | literal }}
+{% endfor %}
+            ) and ({{ m.flat.status | column('flat') }} = 'rejected' or not exists (
                 select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'migrated'));
         end if;
     end if;
