@@ -334,6 +334,25 @@ comment on function tandem_products._give_back(tandem_products.kept, uuid, uuid,
 'Brings a kept leaf, which the caller has taken out of kept, back under a parent, with its dated rows. '
 'p_mapped: its mapped values now. False where something cannot come back: that is kept, and a rejected row.';
 
+-- procedures/sync/_is_waiting.sql
+-- True for a leaf whose flat row is newer than it: on the way forward before its batch, or rejected.
+create or replace function tandem_products._is_waiting(p_leaf uuid) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_is_waiting$
+#variable_conflict use_variable
+begin
+    return exists (
+        select from public.tblproduct as flat
+        where flat.configid = p_leaf and (flat.syncstatus is distinct from 'active' or not exists (
+            select from tandem.mapping as t where t.name = 'products' and t.phase = 'migrated'))
+    );
+end
+$_is_waiting$;
+
+comment on function tandem_products._is_waiting(uuid) is
+'Whether the flat row of a leaf has what the leaf does not know yet.';
+
 -- procedures/sync/_keep.sql
 -- Deletes a leaf with its dated rows, after keeping what the flat table cannot hold.
 create or replace function tandem_products._keep(p_leaf uuid, p_key text, p_reason text) returns boolean
@@ -1614,7 +1633,7 @@ begin
     if r_row.row_id = p_row
         or p_was <= pg_catalog.clock_timestamp() and (not found or p_was >= r_row.effective) then
         v_written := tandem_products._pull_price(p_leaf, case
-            when true = any (p_keep) and tandem._is_waiting('products', p_leaf) then p_keep else '{}' end);
+            when true = any (p_keep) and tandem_products._is_waiting(p_leaf) then p_keep else '{}' end);
         if tandem_products._differs_price(p_leaf) then
             -- a BEFORE trigger of the application stored something else: that is the truth now
             perform tandem_products._push_price(p_leaf);
@@ -2730,8 +2749,7 @@ begin
                 select from public.tblconfigprice as s
                 where s.configid = v_old and s.priceid <> old.priceid
                     and s.effectivefrom > v_was and s.effectivefrom <= pg_catalog.clock_timestamp()
-            ) and (flat.syncstatus = 'rejected' or not exists (
-                select from tandem.mapping as t where t.name = 'products' and t.phase = 'migrated'));
+            ) and tandem_products._is_waiting(v_old);
         end if;
     end if;
     if tg_op <> 'DELETE' then

@@ -1,25 +1,17 @@
--- True for a leaf whose flat row is newer than it: on the way forward before its batch, or
--- rejected.
-create or replace function tandem._is_waiting(p_mapping text, p_leaf uuid) returns boolean
+-- True for a leaf whose flat row is newer than it: on the way forward before its batch, or rejected.
+create or replace function {{ S | ident }}._is_waiting(p_leaf uuid) returns boolean
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = {{ m.search_path | path }}
 as $_is_waiting$
-declare
-    r_mapping tandem.mapping := tandem._mapping_of(p_mapping);
-    v_found boolean;
+#variable_conflict use_variable
 begin
-    execute pg_catalog.format(
-        'select exists (
-            select from %s as flat
-            where flat.%I = $1 and (flat.%I is distinct from ''active'' or $2 <> ''migrated'')
-        )',
-        r_mapping.definition ->> 'flat',
-        (select l.sync from tandem._levels(p_mapping) as l where l.is_leaf),
-        r_mapping.definition ->> 'status'
-    ) into v_found using p_leaf, r_mapping.phase;
-    return v_found;
+    return exists (
+        select from {{ m.flat.table | relation(m.schema) }} as flat
+        where {{ m.leaf.sync | column('flat') }} = p_leaf and ({{ m.flat.status | column('flat') }} is distinct from 'active' or not exists (
+            select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'migrated'))
+    );
 end
 $_is_waiting$;
 
-comment on function tandem._is_waiting(text, uuid) is
+comment on function {{ S | ident }}._is_waiting(uuid) is
 'Whether the flat row of a leaf has what the leaf does not know yet.';

@@ -55,11 +55,12 @@ begin
                 ) into v_done using r_row.row_key::uuid;
             elsif not tandem._restore_leaf(p_mapping, p_run, r_row.row_key::uuid) then
                 v_done := 'rejected';
-            elsif tandem._is_waiting(p_mapping, r_row.row_key::uuid) then
-                v_done := 'rejected';  -- the flat row has the say, and is to be corrected first
             else
-                execute pg_catalog.format('select %I._add_flat($1::uuid)', v_schema)
-                into v_done using r_row.row_key;
+                -- where the flat row has the say it is to be corrected first
+                execute pg_catalog.format(
+                    'select case when %1$I._is_waiting($1::uuid) then ''rejected''
+                        else %1$I._add_flat($1::uuid) end', v_schema
+                ) into v_done using r_row.row_key;
             end if;
             if v_levels = 0 and v_done not in ('gone', 'rejected') then
                 execute pg_catalog.format('select %I._pull($1::uuid)', v_schema)

@@ -32,7 +32,7 @@ begin
     if r_row.row_id = p_row
         or p_was <= pg_catalog.clock_timestamp() and (not found or p_was >= r_row.effective) then
         v_written := {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf, case
-            when true = any (p_keep) and tandem._is_waiting({{ m.name | literal }}, p_leaf) then p_keep else '{}' end);
+            when true = any (p_keep) and {{ S | ident }}._is_waiting(p_leaf) then p_keep else '{}' end);
         if {{ S | ident }}._differs_{{ satellite.name | trusted }}(p_leaf) then
             -- a BEFORE trigger of the application stored something else: that is the truth now
             perform {{ S | ident }}._push_{{ satellite.name | trusted }}(p_leaf);

@@ -55,8 +55,7 @@ begin
 {% for column_name, value in satellite.where %}
                     and {{ column_name | column('s') }} = {{ value | literal }}
 {% endfor %}
-            ) and ({{ m.flat.status | column('flat') }} = 'rejected' or not exists (
-                select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'migrated'));
+            ) and {{ S | ident }}._is_waiting(v_old);
         end if;
     end if;
     if tg_op <> 'DELETE' then
