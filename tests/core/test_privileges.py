@@ -493,3 +493,15 @@ def test_hostile_values_are_only_values(shop: Database) -> None:
         assert one(watch, "select count(*) from tblbaseproduct where name = %s", value) == 1
     fill(watch, 1, 5000)
     assert_in_step(watch)
+
+
+def test_a_name_that_would_be_cut_is_no_role(db: Database) -> None:
+    """There is a role of 63 bytes. grant_to with two bytes more names no role: 42704, and nothing
+    is remembered; it does not say yes and grant nothing."""
+    root, owner, name = db.superuser(), db.owner(), "x" * 63
+    root.execute(sql.SQL("create role {}").format(sql.Identifier(name)))
+    try:
+        with pytest.raises(psycopg.errors.UndefinedObject):
+            owner.execute("select tandem.grant_to(%s, 'operator')", (name + "yz",))
+    finally:
+        root.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))

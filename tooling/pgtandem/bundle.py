@@ -62,7 +62,7 @@ begin
         where (n.nspname = 'tandem' or n.nspname = any ({schemas}))
     loop
         -- ours has a registry table (the package's) or a table of kept rows (a mapping's)
-        if not pg_has_role(v_owner, 'usage') or not exists (
+        if v_owner <> current_user or not exists (
             select from pg_class as c
             join pg_namespace as n on n.oid = c.relnamespace
             where n.nspname = v_schema and c.relkind = 'r'

@@ -120,6 +120,18 @@ def connect(target: Target, **options: Any) -> Connection:
         raise UsageError(f"{target.source} cannot be used.", detail=detail) from None
 
 
+@contextmanager
+def own_path(conn: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction whose names and operators are those of pg_catalog alone.
+
+    Who may create objects in a schema of this role's search path could else have made an operator
+    that fits a query of ours better than PostgreSQL's own, and that would run as this role.
+    """
+    with conn.transaction():
+        conn.execute("set local search_path = pg_catalog, pg_temp")
+        yield
+
+
 def redact(conninfo: str) -> str:
     """A connection string with its secrets hidden, in the form key=value."""
     secret = _secret_options()

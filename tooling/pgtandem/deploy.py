@@ -52,17 +52,27 @@ def deploy(conn: psycopg.Connection, mappings: Sequence[Mapping]) -> Deployed:
     return Deployed(__version__, changed)
 
 
+def _is_own(conn: psycopg.Connection[Any]) -> bool:
+    """Whether there is a registry of deployments, made by this very role.
+
+    Another role's is not looked at: what is in its views and triggers would run as this one.
+    """
+    return bool(
+        conn.execute(
+            """
+            select from pg_catalog.pg_class as c
+            join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = 'tandem' and c.relname = 'deployment' and c.relkind = 'r'
+                and pg_catalog.pg_get_userbyid(n.nspowner) = current_user
+                and pg_catalog.pg_get_userbyid(c.relowner) = current_user
+            """
+        ).rowcount
+    )
+
+
 def deployed_hashes(conn: psycopg.Connection) -> dict[str, str]:
     """The hash of everything that is deployed, by name; empty without pgtandem."""
-    there = conn.execute(
-        """
-        select true from pg_catalog.pg_class as c
-        join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-        where n.nspname = 'tandem' and c.relname = 'deployment'
-            and pg_catalog.has_table_privilege(c.oid, 'select')
-        """
-    ).fetchone()
-    if there is None:
+    if not _is_own(conn):
         return {}
     rows = conn.execute(
         """
@@ -76,7 +86,7 @@ def deployed_hashes(conn: psycopg.Connection) -> dict[str, str]:
 
 def _record_failure(conn: psycopg.Connection, bundle: Bundle, error: psycopg.Error) -> None:
     try:
-        for what, digest in bundle.hashes.items():
+        for what, digest in bundle.hashes.items() if _is_own(conn) else ():
             conn.execute(
                 "insert into tandem.deployment (what, version, hash, result, error)"
                 " values (%s, %s, %s, 'failed', %s)",
@@ -120,10 +130,16 @@ def undeploy_statements(
 ) -> tuple[str, ...]:
     """The statements that `undeploy` would run; none where pgtandem is not in the database.
 
-    Raises UnknownMapping for a mapping that is not deployed.
+    Raises UnknownMapping for a mapping that is not deployed, TandemError for another role's schema.
     """
     if not _one(conn, "select pg_catalog.to_regnamespace('tandem') is not null"):
         return ()
+    if not _is_own(conn):
+        raise TandemError(
+            "The schema tandem belongs to another role, or is not pgtandem's.",
+            detail="Nothing of it was looked at, and nothing was changed.",
+            hint="Connect as the role that deployed: psql's \\dn tandem names it.",
+        )
     deployed = [
         name for (name,) in conn.execute("select m.name from tandem.mapping as m order by 1")
     ]

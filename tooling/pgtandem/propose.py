@@ -129,7 +129,7 @@ def _look(conn: psycopg.Connection[Any], found: Table, columns: Sequence[Column]
         return []
     name = sql.Identifier(found.schema, found.name)
     estimate = conn.execute(
-        "select reltuples from pg_catalog.pg_class where oid = pg_catalog.to_regclass(%s)",
+        "select reltuples from pg_catalog.pg_class where oid = pg_catalog.to_regclass(%s)::oid",
         (found.shown,),
     ).fetchone()
     rows = max(0.0, float(estimate[0])) if estimate else 0.0

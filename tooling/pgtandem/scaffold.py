@@ -31,7 +31,7 @@ _FIND_TABLE: Final = """
 select c.oid, n.nspname::text, c.relname::text, c.relkind::text
 from pg_catalog.pg_class as c
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where c.oid = pg_catalog.to_regclass(%s)
+where c.oid = pg_catalog.to_regclass(%s)::oid
 """
 
 # A domain is written as its base type: values are cast to that and then assigned.

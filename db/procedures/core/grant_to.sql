@@ -7,7 +7,7 @@ begin
     perform tandem._check_argument(
         'p_level', p_level, array['reader', 'writer', 'operator', 'admin']
     );
-    if pg_catalog.to_regrole(pg_catalog.quote_ident(p_role)) is null then
+    if not exists (select from pg_catalog.pg_roles as r where r.rolname = p_role) then
         raise exception 'there is no role %', pg_catalog.quote_nullable(p_role)
         using errcode = 'undefined_object',
             detail = 'Nothing was granted.',

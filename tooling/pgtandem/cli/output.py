@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pgtandem.connection import Connection
+from pgtandem.connection import Connection, own_path
 
 UNBOUNDED: Final = 1_000_000
 SQL_ON_SCREEN: Final = 240
@@ -47,9 +47,10 @@ class Rows:
 
 def select(conn: Connection, query: str, *arguments: object) -> Rows:
     """Run a query and take all its rows."""
-    cursor = conn.execute(query.encode(), arguments or None)
-    names = tuple(column.name for column in cursor.description or ())
-    return Rows(names, tuple(cursor.fetchall()))
+    with own_path(conn):
+        cursor = conn.execute(query.encode(), arguments or None)
+        names = tuple(column.name for column in cursor.description or ())
+        return Rows(names, tuple(cursor.fetchall()))
 
 
 def scalar(conn: Connection, query: str, *arguments: object) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from psycopg.rows import namedtuple_row
 
-from pgtandem.connection import Connection
+from pgtandem.connection import Connection, own_path
 from pgtandem.report.charts import Series, bars, lines
 from pgtandem.report.page import Page, Section, Table, Tile
 
@@ -77,7 +77,7 @@ def mapping_report(conn: Connection, mapping: str) -> Page:
 
 
 def _rows(conn: Connection, query: str, mapping: str, **values: object) -> list[Any]:
-    with conn.cursor(row_factory=namedtuple_row) as cursor:
+    with own_path(conn), conn.cursor(row_factory=namedtuple_row) as cursor:
         return cursor.execute(query.encode(), {"mapping": mapping, **values}).fetchall()
 
 
