@@ -295,7 +295,7 @@ def test_ctrl_c_ends_a_migration_that_the_same_command_resumes(
         ours, theirs = pty.openpty()
         done = interrupted(db, db.owner_dsn, stderr=theirs)
         os.close(theirs)
-        done = Done(done.code, done.out, os.read(ours, 65536).decode())
+        done = Done(done.code, done.out, os.read(ours, 65536).decode(errors="ignore"))
         os.close(ours)
     else:
         done = interrupted(db, secret or db.owner_dsn)

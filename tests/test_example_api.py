@@ -140,7 +140,8 @@ def test_the_old_api_answers_the_same_before_during_and_after(db: Database, api:
         ),
     ) as migration:
         wait_until(
-            lambda: one(watch, "select count(*) from tandem.progress") == 1, "the migration runs"
+            lambda: one(watch, "select count(*) from tandem.progress where kind = 'migrate'") == 1,
+            "the migration runs",
         )
         while not migration.done():
             assert old_client(api) == before

@@ -61,11 +61,11 @@ begin
     order by r.run_id desc
     limit 1;
     if r_run.state = 'failed' and r_run.error_sqlstate is not null and r_run.batches > 0 then
-        return pg_catalog.format('%s  -- %s ended with %s: %s', case r_run.kind
+        return pg_catalog.format('%s  -- %sit ended with %s: %s', case r_run.kind
                 when 'repair' then pg_catalog.format('SELECT * FROM tandem.drift(%s);', v_name)
                 else tandem._call_of(r_run.run_id) end,
-            case r_run.kind when 'repair' then 'say anew which side is right: a repair'
-                else 'it' end,
+            case when r_run.kind = 'repair' then pg_catalog.format(
+                'is that side still right? %s ', tandem._call_of(r_run.run_id)) end,
             r_run.error_sqlstate, pg_catalog.translate(r_run.error_message, e'\n\r', '  ')
         );
     end if;
