@@ -16,8 +16,8 @@ REJECT_POLICIES = ("keep", "raise")
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,29}\Z")
 # Variables of the routines that say ON CONFLICT (id), where a column cannot be qualified.
 _VARIABLES = frozenset(
-    "found new old p_careful p_depth p_keep p_key p_run r_flat r_kept r_leaf r_place v_call v_fault v_kept"
-    " v_leaf v_origin v_started v_was v_written".split()
+    "found new old p_careful p_depth p_keep p_key p_run r_flat r_kept r_leaf r_place v_call v_fault"
+    " v_kept v_leaf v_origin v_started v_was v_written".split()
 )
 _TAKEN = frozenset("flat leaf new old kept due excluded tandem one all d s".split())
 OPERATIONS = ("add_parent", "add_leaf", "update_leaf", "update_leaf_status", "add_satellite")
