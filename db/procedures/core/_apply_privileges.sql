@@ -1,6 +1,6 @@
--- Deny first, then grant by level. Run at the end of every deployment, of prepare and by grant_to,
--- so that rights are gone which an older version gave, and those that ALTER DEFAULT PRIVILEGES of
--- the owner gave on what was just made.
+-- Deny first, then grant by level. Run at the end of every deployment and by grant_to, so that
+-- rights are gone which an older version gave, and those that ALTER DEFAULT PRIVILEGES of the owner
+-- gave on what was just made.
 create or replace function tandem._apply_privileges() returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp

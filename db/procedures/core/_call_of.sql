@@ -12,20 +12,19 @@ as $_call_of$
         )
     )
     from tandem.run as r
-    left join pg_catalog.pg_proc as q on q.proname = r.kind and q.prokind = 'p'
-        and q.pronamespace = 'tandem'::regnamespace
-    left join lateral rows from (
-        pg_catalog.unnest(q.proargnames), pg_catalog.unnest(q.proargtypes::oid[])
-    ) with ordinality as a (name, type_oid, position) on true
+    left join pg_catalog.pg_proc as p on p.proname = r.kind and p.prokind = 'p'
+        and p.pronamespace = 'tandem'::regnamespace
+    left join lateral pg_catalog.unnest(p.proargnames) with ordinality
+        as a (name, position) on true
     left join lateral (
         select case
-            when pg_catalog.jsonb_typeof(p.param) in ('number', 'boolean') then p.param::text
-            else pg_catalog.quote_literal(p.param #>> '{}')
+            when pg_catalog.jsonb_typeof(v.param) in ('number', 'boolean') then v.param::text
+            else pg_catalog.quote_literal(v.param #>> '{}')
         end as value
-        from (select r.params -> pg_catalog.substr(a.name, 3) as param) as p
+        from (select r.params -> pg_catalog.substr(a.name, 3) as param) as v
     ) as g on true
     left join lateral (
-        select pg_catalog.pg_get_function_arg_default(q.oid, a.position::integer) as expression
+        select pg_catalog.pg_get_function_arg_default(p.oid, a.position::integer) as expression
     ) as d on true
     where r.run_id = p_run and (g.value is not null or a.name = 'p_mapping' or a.name is null)
     group by r.run_id, r.kind, r.mapping

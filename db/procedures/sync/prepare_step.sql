@@ -32,9 +32,6 @@ begin
                 );
         end if;
         execute r_missing.statement;
-        if r_missing.kind = 'view' then
-            perform tandem._apply_privileges();  -- it is ours, whatever default privileges say
-        end if;
         r_result.message := pg_catalog.format(
             '%s %s on %s made', r_missing.kind, r_missing.object, r_missing.relation
         );
