@@ -25,7 +25,8 @@ join {{ at(level, 'all') | trusted }} as {{ level.name | ident }}
 -- if it was renamed meanwhile the condition is tested again on the new version, and it is not found.
 -- One that somebody else has just created is not seen: such rows wait for the caller's next turn.
 -- Tables are read by index (OFFSET 0: level by level), because plans are first made while they are
--- empty and unanalysed; what the batch itself holds is joined by hash.
+-- empty and unanalysed; what the batch itself holds is joined by hash, in the order written: taken for one
+-- row each, a child met by its own name before its parent would multiply rows.
 create or replace function {{ S | ident }}._migrate_rows(
     p_from {{ m.flat.key_type | sqltype }}, p_to {{ m.flat.key_type | sqltype }}, out rows_done bigint, out rows_lost bigint
 )
@@ -37,6 +38,7 @@ set enable_mergejoin = off
 set enable_material = off
 set enable_hashjoin = on
 set enable_nestloop = off
+set join_collapse_limit = 1
 set jit = off
 set plan_cache_mode = force_generic_plan
 as $_migrate_rows$

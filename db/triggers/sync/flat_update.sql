@@ -15,18 +15,23 @@ declare
     v_whole boolean := false;
     v_kept uuid;
 {% for pair in m.leaf.pairs %}
-    v_changed_{{ loop.index | literal }} boolean := {{ pair | flat_changed }};  -- {{ pair.flat | ident }}
+    v_changed_{{ loop.index | literal }} boolean;  -- {{ pair.flat | ident }}
 {% endfor %}
     r_leaf record;
 begin
+{% set changes %}
+{% for pair in m.leaf.pairs %}
+    v_changed_{{ loop.index | literal }} := {{ pair | flat_changed }};
+{% endfor %}
+{% endset %}
 {% set unchanged %}
 not ({{ m.flat.key | changed(m.flat.key_type) }}
 {%- for pair in m.pairs %}
 
-        or {{ pair | flat_changed }}
+        or {% if pair in m.leaf.pairs %}v_changed_{{ (m.leaf.pairs.index(pair) + 1) | literal }}{% else %}{{ pair | flat_changed }}{% endif %}
 {%- endfor %})
 {%- endset %}
-{{ enter('f2h', unchanged) | trusted }}
+{{ enter('f2h', unchanged, changes) | trusted }}
     if {{ m.flat.key | changed(m.flat.key_type) }} then
         if {{ m.leaf.sync | column('old') }} is null then
             v_kept := {{ S | ident }}._kept_for({{ m.flat.key | column('old') }}::text);

@@ -12,15 +12,20 @@ declare
     {{ variables() }}
     v_found boolean;
 {% for pair in m.leaf.pairs %}
-    v_changed_{{ loop.index | literal }} boolean := {{ pair | hier_changed }};  -- {{ pair.hier | ident }}
+    v_changed_{{ loop.index | literal }} boolean;  -- {{ pair.hier | ident }}
 {% endfor %}
     r_flat record;
 begin
+{% set changes %}
+{% for pair in m.leaf.pairs %}
+    v_changed_{{ loop.index | literal }} := {{ pair | hier_changed }};
+{% endfor %}
+{% endset %}
 {% set unchanged %}
 not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
 {%- for pair in m.leaf.pairs %} or v_changed_{{ loop.index | literal }}{% endfor %})
 {%- endset %}
-{{ enter('h2f', unchanged) | trusted }}
+{{ enter('h2f', unchanged, changes) | trusted }}
 {{ unfit(m.leaf) | trusted }}
 {% if m.satellites %}
     -- A due row comes into force with any write of its leaf; not where this transaction has written the
