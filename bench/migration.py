@@ -4,13 +4,15 @@
 
 Both start from clones of one database: the demo's shop, pgtandem deployed and prepared. The script
 (by_hand/migration.sql) is one transaction that locks the old table; CALL tandem.migrate works in
-batches of 50 ms that can be cancelled and resumed, with the triggers on. They go in turns.
+batches of 50 ms that can be cancelled and resumed, with the triggers on. They go in turns. Beside:
+the same by two connections, each with half of the keys.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +54,28 @@ def migrate(it: Lab, work: str) -> Outcome:
     return Outcome(seconds, float(str(wal)), float(str(dead)), counts)
 
 
+def seconds_in_two(it: Lab) -> float:
+    """Migrate a fresh clone by two connections."""
+    half = str(it.rows // 2)
+    with it.prepared() as name, it.connect(name) as first, it.connect(name) as second:
+        started = time.perf_counter()
+        with ThreadPoolExecutor(2) as pool:
+            lower = pool.submit(
+                first.execute, "call tandem.migrate('products', p_to => %s)", (half,)
+            )
+            upper = pool.submit(
+                second.execute,
+                "call tandem.migrate('products', p_from => (%s::bigint + 1)::text)",
+                (half,),
+            )
+            lower.result()
+            upper.result()
+        seconds = time.perf_counter() - started
+        if value(first, "select phase from tandem.mapping") != "migrated":
+            raise SystemExit("two halves did not make a whole")
+    return seconds
+
+
 def measure(it: Lab, rounds: int) -> Measurement:
     """The migration against a hand-written script of one transaction: its time / our time."""
     done = Measurement("migration", "script's time / ours", 1.0, at_least=True)
@@ -63,6 +87,7 @@ def measure(it: Lab, rounds: int) -> Measurement:
             raise SystemExit(f"the results differ: {script.counts} and {ours.counts}")
         done.ratios.append(script.seconds / ours.seconds)
         done.note("seconds, ours", ours.seconds)
+        done.note("speed of two connections / of one", ours.seconds / seconds_in_two(it))
         done.note("WAL bytes, ours / script's", ours.wal / script.wal)
         done.note("WAL bytes a row, ours", ours.wal / it.rows)
         done.note("dead row versions, ours / script's", ours.dead / script.dead)

@@ -12,12 +12,16 @@ declare
     v_path text := pg_catalog.current_setting('search_path');
     v_stage text;
     v_left boolean;
+    v_part boolean;
+    v_last boolean;
+    v_kept boolean;
     v_drift bigint;
     r_run tandem.run;
     r_result tandem.step_result;
 begin
     select * into strict r_run from tandem.run as r where r.run_id = p_run;
     v_stage := r_run.cursor ->> 'stage';
+    v_part := r_run.key_from is not null or r_run.key_to is not null;
     r_result := row(false, r_run.cursor, 0, 0, 0, 0, null, null);
     if (r_run.params ->> 'dry_run')::boolean then
         r_result.done := true;
@@ -40,8 +44,12 @@ begin
         into v_drift, r_result.message
         from tandem.validate(p_mapping) as v;
         update tandem.run as r set drift_rows = v_drift where r.run_id = p_run;
+        if v_part and v_drift = 0 and tandem._is_last_part(p_mapping, p_run) then
+            perform tandem._set_phase(p_mapping, 'migrated');
+        end if;
         return r_result;
     end if;
+    v_last := not v_part or tandem._is_last_part(p_mapping, p_run);
     perform tandem._note_due(p_mapping);
     perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
     -- notes of rejected rows that were deleted while nothing was synced
@@ -61,10 +69,6 @@ begin
         v_definition ->> 'flat', v_link, v_definition ->> 'status'
     ) into v_left;
     perform pg_catalog.set_config('search_path', v_path, true);
-    if r_run.key_from is not null or r_run.key_to is not null then
-        r_result.done := true;
-        return r_result;
-    end if;
     execute pg_catalog.format(
         'select $1 or exists (
             select from %1$I.kept_level as k
@@ -77,7 +81,19 @@ begin
         )',
         'tandem_' || p_mapping
     ) into v_left using v_left, p_mapping;
-    if not v_left then
+    if v_part then
+        -- The last of several parts ends the whole, if it finds both sides equal. What a rollback
+        -- kept of rows that are gone is for a migration of everything.
+        execute pg_catalog.format(
+            'select exists (select from %I.kept as k where k.reason = ''rollback'')',
+            'tandem_' || p_mapping
+        ) into v_kept;
+        r_result.done := v_left or v_kept or not v_last
+            or (tandem._mapping_of(p_mapping)).phase <> 'syncing';
+        if r_result.done then
+            return r_result;
+        end if;
+    elsif not v_left then
         perform tandem._set_phase(p_mapping, 'migrated');
     end if;
     r_result.cursor := r_run.cursor || '{"stage": "analyse"}';

@@ -55,6 +55,7 @@ comment on procedure tandem.migrate(
 'milliseconds, when NULL); p_pause_ms: rest between batches; p_max_batches: then pause (each '
 'table whose sync is switched on counts as one); p_dry_run: each batch is done and rolled back; '
 'p_one_transaction: all or nothing, for a maintenance window; '
-'p_on_reject: continue or stop; p_from, p_to: a range of keys, as text. Operators '
+'p_on_reject: continue or stop; p_from, p_to: a range of keys, as text (ranges may run side by '
+'side; the last to end ends the whole, if nothing is left). Operators '
 'may call it, alone and with autocommit. '
 'Example: call tandem.migrate(''products'');';
