@@ -440,7 +440,7 @@ def test_render_writes_files(tmp_path: Path) -> None:
     assert all(path.is_file() for path in files)
     assert "definition.json" in [path.name for path in files]
     whole = pgtandem("render", "products", dsn=None)
-    assert "create schema tandem_products" in whole.out
+    assert "comment on schema tandem_products" in whole.out
 
 
 def test_load_reports_bad_lines_and_loads_the_rest(

@@ -1,13 +1,5 @@
 -- schema/mapping/01-schema.sql
--- The mapping's own schema. DROP SCHEMA ... CASCADE takes the triggers with it and leaves the tables.
-do $schema$
-begin
-    if pg_catalog.to_regnamespace('tandem_products') is null then
-        create schema tandem_products;
-    end if;
-end
-$schema$;
-
+-- The mapping's own schema, which the bundle makes. DROP SCHEMA ... CASCADE takes the triggers with it and leaves the tables.
 comment on schema tandem_products is
 'pgtandem: rendered code of the mapping products';
 
@@ -746,7 +738,8 @@ comment on function tandem_products._migrate_batch(bigint, integer, jsonb) is
 -- if it was renamed meanwhile the condition is tested again on the new version, and it is not found.
 -- One that somebody else has just created is not seen: such rows wait for the caller's next turn.
 -- Tables are read by index (OFFSET 0: level by level), because plans are first made while they are
--- empty and unanalysed; what the batch itself holds is joined by hash.
+-- empty and unanalysed; what the batch itself holds is joined by hash, in the order written: taken for one
+-- row each, a child met by its own name before its parent would multiply rows.
 create or replace function tandem_products._migrate_rows(
     p_from bigint, p_to bigint, out rows_done bigint, out rows_lost bigint
 )
@@ -758,6 +751,7 @@ set enable_mergejoin = off
 set enable_material = off
 set enable_hashjoin = on
 set enable_nestloop = off
+set join_collapse_limit = 1
 set jit = off
 set plan_cache_mode = force_generic_plan
 as $_migrate_rows$
@@ -1906,7 +1900,7 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_fault text;
 begin
-    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return new;
     end if;
@@ -1965,7 +1959,7 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_call bigint;
 begin
-    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return null;
     end if;
@@ -2006,7 +2000,7 @@ declare
     v_kept uuid;
     r_leaf record;
 begin
-    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return null;
     end if;
@@ -2116,22 +2110,28 @@ declare
     v_pull boolean := false;
     v_whole boolean := false;
     v_kept uuid;
-    v_changed_1 boolean := old.configname is distinct from new.configname;  -- configname
-    v_changed_2 boolean := old.sku is distinct from new.sku;  -- sku
-    v_changed_3 boolean := old.configdata is distinct from new.configdata;  -- configdata
-    v_changed_4 boolean := old.status is distinct from new.status;  -- status
+    v_changed_1 boolean;  -- configname
+    v_changed_2 boolean;  -- sku
+    v_changed_3 boolean;  -- configdata
+    v_changed_4 boolean;  -- status
     r_leaf record;
 begin
-    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
-        or not (old.productid is distinct from new.productid
+    if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        return null;
+    end if;
+    v_changed_1 := old.configname is distinct from new.configname;
+    v_changed_2 := old.sku is distinct from new.sku;
+    v_changed_3 := old.configdata is distinct from new.configdata;
+    v_changed_4 := old.status is distinct from new.status;
+    if not (old.productid is distinct from new.productid
         or old.productname is distinct from new.productname
         or old.version is distinct from new.version
         or old.catalogname is distinct from new.catalogname
-        or old.configname is distinct from new.configname
-        or old.sku is distinct from new.sku
-        or old.configdata is distinct from new.configdata
-        or old.status is distinct from new.status
+        or v_changed_1
+        or v_changed_2
+        or v_changed_3
+        or v_changed_4
         or old.amount is distinct from new.amount
         or old.currency is distinct from new.currency) then
         return null;
@@ -2320,7 +2320,7 @@ declare
     v_key text;
     v_status text;
 begin
-    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return null;
     end if;
@@ -2369,7 +2369,7 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_call bigint;
 begin
-    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
+    if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
         and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
         return null;
     end if;
@@ -2395,15 +2395,21 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_call bigint;
     v_found boolean;
-    v_changed_1 boolean := old.name is distinct from new.name;  -- name
-    v_changed_2 boolean := old.sku is distinct from new.sku;  -- sku
-    v_changed_3 boolean := old.attributes is distinct from new.attributes;  -- attributes
-    v_changed_4 boolean := old.status is distinct from new.status;  -- status
+    v_changed_1 boolean;  -- name
+    v_changed_2 boolean;  -- sku
+    v_changed_3 boolean;  -- attributes
+    v_changed_4 boolean;  -- status
     r_flat record;
 begin
-    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
-        or not (old.configid is distinct from new.configid or old.catalogid is distinct from new.catalogid or v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4) then
+    if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        return null;
+    end if;
+    v_changed_1 := old.name is distinct from new.name;
+    v_changed_2 := old.sku is distinct from new.sku;
+    v_changed_3 := old.attributes is distinct from new.attributes;
+    v_changed_4 := old.status is distinct from new.status;
+    if not (old.configid is distinct from new.configid or old.catalogid is distinct from new.catalogid or v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4) then
         return null;
     end if;
     v_call := tandem._mark(v_origin);
@@ -2516,9 +2522,11 @@ declare
     v_own boolean;
     v_key bigint;
 begin
-    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
-        or not (old.baseproductid is distinct from new.baseproductid
+    if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        return null;
+    end if;
+    if not (old.baseproductid is distinct from new.baseproductid
         or old.name is distinct from new.name) then
         return null;
     end if;
@@ -2579,9 +2587,11 @@ declare
     v_own boolean;
     v_key bigint;
 begin
-    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
-        or not (old.versionid is distinct from new.versionid
+    if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        return null;
+    end if;
+    if not (old.versionid is distinct from new.versionid
         or old.baseproductid is distinct from new.baseproductid
         or old.version is distinct from new.version) then
         return null;
@@ -2651,9 +2661,11 @@ declare
     v_own boolean;
     v_key bigint;
 begin
-    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
-        or not (old.catalogid is distinct from new.catalogid
+    if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        return null;
+    end if;
+    if not (old.catalogid is distinct from new.catalogid
         or old.versionid is distinct from new.versionid
         or old.name is distinct from new.name) then
         return null;
@@ -2726,9 +2738,11 @@ declare
     v_leaf uuid;
     v_keep boolean[];
 begin
-    if pg_catalog.pg_trigger_depth() > 1 and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':'))
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'))
-        or (tg_op = 'UPDATE' and not (old.configid is distinct from new.configid or old.effectivefrom is distinct from new.effectivefrom
+    if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
+        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        return null;
+    end if;
+    if (tg_op = 'UPDATE' and not (old.configid is distinct from new.configid or old.effectivefrom is distinct from new.effectivefrom
         or old.amount is distinct from new.amount
         or old.currency is distinct from new.currency)) then
         return null;

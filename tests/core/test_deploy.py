@@ -16,7 +16,7 @@ from pgtandem.bundle import build_bundle
 from pgtandem.deploy import Deployed, deploy
 from pgtandem.mapping import Mapping, load_mapping, parse_mapping
 from pgtandem.paths import db_dir
-from support.databases import Database
+from support.databases import Database, dump
 from support.locks import wait_until
 from support.shop import Connection, assert_in_step, catalog, contents, fill, in_background, one
 
@@ -38,13 +38,6 @@ def registry(conn: Connection) -> list[tuple[object, ...]]:
         *conn.execute("select name, hash, version, null from tandem.schema_change order by name"),
         *conn.execute("select name, source_hash, hash, phase from tandem.mapping order by name"),
     ]
-
-
-def dump(db: Database, *options: str) -> str:
-    """pg_dump of shop_owner's, without the lines that differ from call to call."""
-    command = [str(db.server.programs.pg_dump), "-d", db.owner_dsn, *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    return re.sub(r"^\\(un)?restrict .*$", "", done.stdout, flags=re.MULTILINE)
 
 
 def refused(conn: Connection, mappings: list[Mapping], code: str) -> psycopg.Error:

@@ -355,11 +355,69 @@ def test_ranges_run_in_two_sessions_at_once(db: Database) -> None:
         " and b.started_at < a.finished_at",
     )
     assert overlap == 1, "the two did not run at once"
-    assert one(watch, "select phase from tandem.mapping") == "syncing"
-    migrate(watch)  # a run over everything ends the migration
+    # whichever came last has found nothing left, and both sides equal
     assert one(watch, "select phase from tandem.mapping") == "migrated"
-    assert counts(watch) == (2000, 0, 2000, 0)
+    assert one(watch, "select sum(drift_rows) from tandem.run where kind = 'migrate'") == 0
     assert_in_step(watch)
+
+
+@pytest.mark.parametrize("why", ["a gap", "a part under way", "drift"])
+def test_a_range_does_not_end_the_migration_before_all_is_done(db: Database, why: str) -> None:
+    """Row 50 in no part; a part that is only paused; a row that differs since a trigger was off."""
+    conn = db.owner()
+    prepared(conn, 100)
+    migrate(conn, p_from="1", p_to="49" if why == "a gap" else "50")
+    if why == "a part under way":
+        migrate(conn, p_from="90", p_max_batches=1)
+    if why == "drift":
+        conn.execute("alter table tblproduct disable trigger user")
+        conn.execute("update tblproduct set sku = 'other' where productid = 1")
+        conn.execute("alter table tblproduct enable trigger user")
+        conn.execute("alter table tblproduct disable trigger tandem_90_log")
+    migrate(conn, p_from="51")
+    assert one(conn, "select phase from tandem.mapping") == "syncing"
+    migrate(conn)
+    if why == "drift":
+        assert one(conn, "select tandem.drift_count('products')") == 0
+    assert one(conn, "select phase from tandem.mapping") == "migrated"
+    assert_in_step(conn)
+
+
+def test_a_range_begun_while_another_checks_is_still_a_part(db: Database) -> None:
+    """The migration ends with the later of the two: what new programs write where the sync was off
+    meanwhile is not overwritten by a part that had begun before."""
+    conn = db.owner()
+    prepared(conn, 100)
+    migrate(conn, p_from="51")
+    stage = "select max(cursor ->> 'stage') from tandem.run where key_from = %s and key_to = %s"
+    for first, last, wanted in (("1", "50", "checks"), ("51", "99", "rows")):
+        while one(conn, stage, first, last) != wanted:
+            migrate(conn, p_from=first, p_to=last, p_max_batches=1, p_batch_rows=20)
+    migrate(conn, p_from="1", p_to="50")
+    assert one(conn, "select phase from tandem.mapping") == "syncing"
+    migrate(conn, p_from="51", p_to="99")
+    assert one(conn, "select phase from tandem.mapping") == "migrated"
+
+
+@pytest.mark.parametrize("how", ["keep", "remove"])
+def test_ranges_leave_what_a_rollback_kept_of_deleted_rows_to_the_whole(
+    db: Database, how: str
+) -> None:
+    """A row was deleted while the flat table was alone. Ranges end in phase syncing, and what is
+    kept of it waits for a migration of everything, which takes it for deleted."""
+    conn = db.owner()
+    prepared(conn, 40)
+    migrate(conn)
+    conn.execute(f"call tandem.rollback('products', '{how}')".encode())
+    conn.execute("delete from tblproduct where productid = 7")
+    migrate(conn, p_from="1", p_to="20")
+    migrate(conn, p_from="21")
+    assert one(conn, "select phase from tandem.mapping") == "syncing"
+    assert one(conn, "select next_step from tandem.status") == "CALL tandem.migrate('products');"
+    migrate(conn)
+    assert one(conn, "select phase from tandem.mapping") == "migrated"
+    assert one(conn, "select reason from tandem_products.kept where flat_key = '7'") == "deleted"
+    assert_in_step(conn)
 
 
 def test_a_range_takes_its_ends_and_nothing_else(db: Database) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -112,7 +114,7 @@ class TestServer:
                     (role,),
                 ).fetchone()
                 if found is None:
-                    conn.execute(sql.SQL("create role {} login").format(name))
+                    self.create_login(conn, role)
                     mark = sql.SQL("comment on role {} is {}")
                     conn.execute(mark.format(name, sql.Literal(ROLE_MARK)))
                 elif found[0] != ROLE_MARK:
@@ -120,11 +122,17 @@ class TestServer:
                         f"--dsn: the server has a role {role} that these tests did not make. "
                         "Use a server without it."
                     )
-                if self.password is not None:
+                elif self.password is not None:
                     change = sql.SQL("alter role {} password {}")
                     conn.execute(change.format(name, sql.Literal(self.password)))
                 if not self.is_superuser:
                     conn.execute(sql.SQL("grant {} to current_user").format(name))
+
+    def create_login(self, conn: Connection, role: str) -> None:
+        """Make a role that `conninfo` can log in: with the tests' password where one is asked."""
+        statement = sql.SQL("create role {} login password {}")
+        # `password null` is what a role has without one.
+        conn.execute(statement.format(sql.Identifier(role), sql.Literal(self.password)))
 
     def drop_roles(self) -> None:
         """Remove the roles that `make_roles` made; their databases must be gone."""
@@ -240,3 +248,10 @@ class Database:
         for conn in self._sessions:
             conn.close()
         self._sessions.clear()
+
+
+def dump(db: Database, *options: str) -> str:
+    """pg_dump of shop_owner's, without the lines that differ from call to call."""
+    command = [str(db.server.programs.pg_dump), "-d", db.owner_dsn, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return re.sub(r"^\\(un)?restrict .*$", "", done.stdout, flags=re.MULTILINE)

@@ -83,7 +83,7 @@ def test_a_run_says_that_it_checks(db: Database) -> None:
 
 def test_a_table_that_is_locked_is_not_waited_for(db: Database) -> None:
     conn, other = db.owner(), db.owner()
-    prepared(conn, 60)
+    prepared(conn, 3000)  # small tables are not analysed
     said = notices(conn)
     migrate(conn, p_batch_rows=100000, p_max_batches=12)
     with other.transaction():

@@ -58,14 +58,20 @@ begin
         perform pg_sleep(0.1);
     end loop;
     for v_schema, v_owner in
-        select n.nspname, pg_get_userbyid(n.nspowner) from pg_namespace as n
-        where (n.nspname = 'tandem' or n.nspname = any ({schemas}))
+        select s.name, pg_get_userbyid(n.nspowner)
+        from unnest(array['tandem']::name[] || {schemas}) as s (name)
+        left join pg_namespace as n on n.nspname = s.name
     loop
+        if v_owner is null then
+            -- here, where it fails if another role makes it at this moment
+            execute format('create schema %I', v_schema);
+            continue;
+        end if;
         -- ours has a registry table (the package's) or a table of kept rows (a mapping's)
         if v_owner <> current_user or not exists (
             select from pg_class as c
             join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = v_schema and c.relkind = 'r'
+            where n.nspname = v_schema and c.relkind = 'r' and c.relowner = n.nspowner
                 and c.relname = case v_schema when 'tandem' then 'schema_change' else 'kept' end
         ) then
             raise exception 'schema % is there already, and it is not pgtandem''s of %',

@@ -52,6 +52,18 @@ def deploy(conn: psycopg.Connection, mappings: Sequence[Mapping]) -> Deployed:
     return Deployed(__version__, changed)
 
 
+def _with_schema(conn: psycopg.Connection[Any], names: Sequence[str]) -> list[str]:
+    """Those mappings whose schema is there and this role's: one may have been dropped by hand."""
+    found = conn.execute(
+        """
+        select n.nspname from pg_catalog.pg_namespace as n
+        where pg_catalog.pg_get_userbyid(n.nspowner) = current_user
+        """
+    ).fetchall()
+    own = {schema for (schema,) in found}
+    return [name for name in names if f"tandem_{name}" in own]
+
+
 def _is_own(conn: psycopg.Connection[Any]) -> bool:
     """Whether there is a registry of deployments, made by this very role.
 
@@ -81,7 +93,11 @@ def deployed_hashes(conn: psycopg.Connection) -> dict[str, str]:
         order by d.what, d.deployment_id desc
         """
     ).fetchall()
-    return {what: digest for what, digest, result in rows if result == "done"}
+    done = {what: digest for what, digest, result in rows if result == "done"}
+    # a mapping's row or schema may have been removed by hand: it is to be deployed again
+    mappings = [name for (name,) in conn.execute("select m.name from tandem.mapping as m")]
+    there = {"package", *_with_schema(conn, mappings)}
+    return {what: digest for what, digest in done.items() if what in there}
 
 
 def _record_failure(conn: psycopg.Connection, bundle: Bundle, error: psycopg.Error) -> None:
@@ -150,7 +166,8 @@ def undeploy_statements(
                 detail=f"Deployed here: {', '.join(deployed) or 'none'}.",
             )
     chosen = list(mappings) or deployed
-    schemas = [f"tandem_{name}" for name in chosen] + ([] if mappings else ["tandem"])
+    schemas = [f"tandem_{name}" for name in _with_schema(conn, chosen)]
+    schemas += [] if mappings else ["tandem"]
     drop = sql.SQL("drop schema {} cascade")
     return tuple(drop.format(sql.Identifier(schema)).as_string(conn) for schema in schemas)
 
@@ -262,7 +279,7 @@ def _refuse_dependents(
 
 def _refuse_losses(conn: psycopg.Connection[Any], names: Sequence[str]) -> None:
     losses = []
-    for name in names:
+    for name in _with_schema(conn, names):
         for table, what in (
             ("kept", "deleted rows kept"),
             ("kept_level", "rows of upper levels kept"),
@@ -272,6 +289,7 @@ def _refuse_losses(conn: psycopg.Connection[Any], names: Sequence[str]) -> None:
             )
             if count := _one(conn, query):
                 losses.append(f"{name}: {count} {what}")
+    for name in names:
         rejected = _one(
             conn,
             "select count(*) from tandem.rejected_row as r"

@@ -10,11 +10,7 @@ declare
     v_schema text;
     r_grant record;
 begin
-    for v_schema in
-        select n.nspname
-        from pg_catalog.pg_namespace as n
-        where n.nspname = 'tandem'
-            or n.nspname in (select 'tandem_' || m.name from tandem.mapping as m)
+    for v_schema in select s.schema_name from tandem._own_schemas() as s
     loop
         for v_grantee in select g.grantee from tandem._holders(v_schema) as g loop
             -- The two views of a mapping show what who reads them may see anyway: who was granted

@@ -9,9 +9,7 @@ as $_privileges$
     ),
 
     schemas as (
-        select 'tandem'::text as schema_name
-        union all
-        select 'tandem_' || m.name from tandem.mapping as m
+        select o.schema_name from tandem._own_schemas() as o
     ),
 
     -- least rank that may execute a routine of a name; a step is executable by who may run its verb

@@ -8,6 +8,7 @@ declare
     v_phase text := (tandem._mapping_of(p_mapping)).phase;
 begin
     if v_phase = any (p_phases) then
+        perform tandem._require_own(p_mapping);
         return;
     end if;
     raise exception 'mapping % is in phase %, so % cannot run', p_mapping, v_phase, p_verb
@@ -19,4 +20,5 @@ end
 $_require_phase$;
 
 comment on function tandem._require_phase(text, text, text[]) is
-'Raises TD002, naming the next call, where a verb does not fit the phase of the mapping.';
+'Raises TD002, naming the next call, where a verb does not fit the phase of the mapping, and TD003 '
+'where a table of the mapping is not ours.';

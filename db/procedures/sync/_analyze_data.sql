@@ -12,7 +12,7 @@ declare
     v_flat text := v_definition ->> 'flat';
     v_query text;
 begin
-    if pg_catalog.to_regclass(v_flat) is null then
+    if tandem._own_table(v_flat) is null then
         return;
     end if;
     perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);

@@ -75,7 +75,7 @@ begin
             r.relation, current_user)
     from relations as r
     join pg_catalog.pg_class as c on c.oid = r.oid
-    where c.relowner <> current_user::regrole
+    where c.relowner <> pg_catalog.to_regrole(pg_catalog.quote_ident(current_user))
     union all
     select
         'blocker', 'not an ordinary table', r.relation, 1,
@@ -212,7 +212,8 @@ begin
         and not exists (
             select from pg_catalog.pg_policy as p
             where p.polrelid = r.oid and p.polpermissive and p.polcmd = '*'
-                and (0 = any (p.polroles) or current_user::regrole::oid = any (p.polroles))
+                and (0 = any (p.polroles) or pg_catalog.to_regrole(
+                    pg_catalog.quote_ident(current_user))::oid = any (p.polroles))
                 and pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true'
         )
     union all

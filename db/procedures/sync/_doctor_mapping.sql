@@ -14,6 +14,14 @@ declare
     r_status record;
 begin
     select * into strict r_status from tandem._status() as s where s.mapping = p_mapping;
+    if r_status.kept_rows is null then
+        return query
+        select
+            100, 'phase', 'problem',
+            pg_catalog.format('its schema %I is gone', 'tandem_' || p_mapping),
+            r_status.next_step;
+        return;
+    end if;
     if r_status.phase <> 'deployed' then
         select pg_catalog.string_agg(
             pg_catalog.format('%s %s on %s (%s)', x.kind, x.object, x.relation, x.fault), ', '

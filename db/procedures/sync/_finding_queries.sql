@@ -103,8 +103,8 @@ having pg_catalog.count(*) > 0$query$,
                 l.above_table, l.above_relation, l.relation, l.parent, l.above_id
             )
         from tandem._levels(p_mapping) as l
-        where pg_catalog.to_regclass(l.above_relation) is not null
-            and pg_catalog.to_regclass(l.relation) is not null
+        where tandem._own_table(l.above_relation) is not null
+            and tandem._own_table(l.relation) is not null
     )
 
     select (pg_catalog.row_number() over (order by q.part, q.position))::integer, q.statement

@@ -5,6 +5,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $_kept_parts$
 begin
+    perform tandem._mapping_of(p_mapping);
     return query execute pg_catalog.format(
         'select k.level, pg_catalog.count(*) from %1$I.kept_level as k group by k.level
         union all

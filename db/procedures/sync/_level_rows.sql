@@ -16,7 +16,7 @@ begin
         select s.name, s.relation, 100 + s.ordinal from tandem._satellites(p_mapping) as s
         order by ordinal
     loop
-        continue when pg_catalog.to_regclass(r_part.relation) is null;
+        continue when tandem._own_table(r_part.relation) is null;
         part := r_part.name;
         table_name := r_part.relation;
         execute pg_catalog.format('select pg_catalog.count(*) from %s as one', r_part.relation)
@@ -27,5 +27,5 @@ end
 $_level_rows$;
 
 comment on function tandem._level_rows(text) is
-'The tables of a mapping that are there (flat, the levels from the top, satellites), and how many '
-'rows each has. Counts them.';
+'The tables of a mapping that are there and ours (flat, the levels from the top, satellites), and '
+'how many rows each has. Counts them.';

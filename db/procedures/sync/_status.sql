@@ -17,7 +17,21 @@ as $_status$
 declare
     r_mapping tandem.mapping;
 begin
-    for r_mapping in select * from tandem.mapping as m order by m.name
+    for mapping, phase, next_step, phase_since, flat_table in
+        select m.name, m.phase, pg_catalog.format(
+            'DELETE FROM tandem.mapping WHERE name = %L;  -- its schema %I is gone; or deploy it '
+            'again', m.name, 'tandem_' || m.name
+        ), m.phase_since, pg_catalog.format('%I.%I', m.schema_name, m.flat_table)
+        from tandem.mapping as m
+        where m.name not in (select s.mapping from tandem._own_schemas() as s where s.mapping <> '')
+        order by m.name
+    loop
+        return next;
+    end loop;
+    for r_mapping in
+        select m.* from tandem.mapping as m
+        join tandem._own_schemas() as s on s.mapping = m.name
+        order by m.name
     loop
         mapping := r_mapping.name;
         phase := r_mapping.phase;

@@ -17,6 +17,8 @@ begin
         perform tandem._refuse_blocked(p_mapping);
         return r_result;
     end if;
+    -- one may have been made by another role while a batch waited for a lock
+    perform tandem._require_own(p_mapping);
     select * into r_missing from tandem._missing(p_mapping) as x
     where x.run_by = 'procedure'
     limit 1;

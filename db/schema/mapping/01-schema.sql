@@ -1,13 +1,5 @@
 {% from 'triggers/sync/frame.jinja' import unmark with context %}
--- The mapping's own schema. DROP SCHEMA ... CASCADE takes the triggers with it and leaves the tables.
-do $schema$
-begin
-    if pg_catalog.to_regnamespace({{ S | ident | literal }}) is null then
-        create schema {{ S | ident }};
-    end if;
-end
-$schema$;
-
+-- The mapping's own schema, which the bundle makes. DROP SCHEMA ... CASCADE takes the triggers with it and leaves the tables.
 comment on schema {{ S | ident }} is
 {{ ('pgtandem: rendered code of the mapping ' ~ m.name) | literal }};
 

@@ -1,7 +1,5 @@
 -- The package's own tables: what is deployed, which mappings there are,
--- what ran, what was rejected.
-create schema tandem;
-
+-- what ran, what was rejected. The bundle has made the schema.
 comment on schema tandem is
     'pgtandem: moves a live database from its old shape to its new one and keeps both true.';
 
