@@ -21,8 +21,8 @@ def test_the_whole_way_for_a_role_of_any_name(bare_db: Database, name: str) -> N
     tag = f" {secrets.token_hex(4)}"
     roles = (f"{name}{tag}", f"{name}{tag} 2")
     quoted = [sql.Identifier(role) for role in roles]
-    for role in roles:
-        bare_db.server.create_login(root, role)
+    for given in roles:
+        bare_db.server.create_login(root, given)
     conns = []
     try:
         fill(root, 20)

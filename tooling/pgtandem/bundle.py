@@ -6,9 +6,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 
 from pgtandem import __version__
 from pgtandem.definition import definition_text
+from pgtandem.dependents import dependents_query
 from pgtandem.mapping import Mapping
 from pgtandem.package import schema_changes, sha256, static_files
 from pgtandem.paths import db_dir
@@ -114,6 +116,18 @@ begin
             using errcode = 'TD013',
                 detail = 'See select * from tandem.progress where running_now;',
                 hint = 'Wait for it, or cancel it: it goes on afterwards where it stopped.';
+        end if;
+        select string_agg(o.object, '; ' order by o.object) into v_others from (
+            {dependents}
+            limit 10
+        ) as o;
+        if v_others is not null then
+            raise exception 'objects that are not pgtandem''s depend on it'
+            using errcode = 'TD020',
+                detail = format('%s. A deployment replaces all views and routines. '
+                    'Nothing was changed.', v_others),
+                hint = 'Drop them, deploy, and make them again: select from the views of the '
+                    'schema tandem, but do not build on them.';
         end if;
     end if;
 end
@@ -262,12 +276,14 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
     }
     names = ", ".join(mapping.name for mapping in mappings) or "no mapping"
     schemas = ", ".join(literal(mapping.tandem) for mapping in mappings)
+    ours = ["tandem", *(mapping.tandem for mapping in mappings)]
     parts = [
         _HEAD.format(version=__version__, what=f"the package and the mapping {names}"),
         _CHECKS.format(
             version=literal(__version__),
             schemas=f"array[{schemas}]::name[]",
             package=literal(hashes["package"]),
+            dependents=indent(dependents_query(ours, replaced_only=True), " " * 12).lstrip(),
         ),
     ]
     for change in changes:

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from pgtandem import __version__
 from pgtandem.bundle import Bundle, build_bundle
+from pgtandem.dependents import dependents_query
 from pgtandem.errors import TandemError, UnknownMapping
 from pgtandem.mapping import Mapping
 
@@ -112,23 +113,6 @@ def _record_failure(conn: psycopg.Connection, bundle: Bundle, error: psycopg.Err
         # No registry yet, or no right to write it: the caller gets the error itself.
         return
 
-
-# What has no schema of its own (a trigger, a view's rule, a default) has an address that begins
-# with the schema of what it belongs to.
-_DEPENDENTS = """
-select distinct pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
-from pg_catalog.pg_depend as d
-cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) as i
-cross join lateral pg_catalog.pg_identify_object_as_address(d.classid, d.objid, d.objsubid) as a
-cross join lateral pg_catalog.pg_identify_object(d.refclassid, d.refobjid, d.refobjsubid) as ri
-cross join lateral pg_catalog.pg_identify_object_as_address(
-    d.refclassid, d.refobjid, d.refobjsubid) as ra
-where d.objid >= 16384 and d.refobjid >= 16384 and d.deptype = 'n'
-    and coalesce(ri.schema, ra.object_names[1]) = any (%(schemas)s)
-    and coalesce(i.schema, a.object_names[1]) <> all (%(schemas)s)
-    and not (a.type = 'trigger' and a.object_names[3] like 'tandem\\_%%')
-order by 1
-"""
 
 _RUNNING = """
 select exists (
@@ -268,7 +252,7 @@ def _refuse_dependents(
 ) -> None:
     """CASCADE would drop views and functions of the user's that use ours; they are not ours."""
     ours = [*schemas, "tandem"] if whole else list(schemas)
-    found = [what for (what,) in conn.execute(_DEPENDENTS.encode(), {"schemas": ours})]
+    found = [what for (what,) in conn.execute(dependents_query(ours).encode())]
     if found:
         raise TandemError(
             f"{len(found)} objects that are not pgtandem's depend on it.",

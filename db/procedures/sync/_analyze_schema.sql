@@ -281,6 +281,26 @@ begin
     where o.through <> 'grant'
     union all
     select
+        'blocker', 'columns elsewhere have the row type of this table', v_flat_name,
+        pg_catalog.count(*), pg_catalog.string_agg(y.column_name, ', '),
+        'PostgreSQL adds no column with a default to such a table. Drop these columns, or give '
+        'them another type; every role with TEMP can make one, in a temporary table too.'
+    from tandem._row_type_columns(v_flat) as y (column_name)
+    where not exists (
+        select from pg_catalog.pg_attribute as a
+        where a.attrelid = v_flat and a.attname = v_definition ->> 'status' and not a.attisdropped
+    )
+    having pg_catalog.count(*) > 0
+    union all
+    select
+        'warning', 'objects of others use the sync columns or the views', v_flat_name,
+        pg_catalog.count(*), pg_catalog.string_agg(d.object, ', '),
+        'They stop a rollback with p_drop_columns. Views name the columns that they need, and '
+        'not *.'
+    from tandem._dependents(p_mapping) as d (object)
+    having pg_catalog.count(*) > 0
+    union all
+    select
         'warning', 'roles beside the owner may create objects in a schema of the search path',
         n.nspname::text, pg_catalog.count(*),
         pg_catalog.string_agg(distinct a.grantee::regrole::text, ', '),

@@ -66,7 +66,13 @@ begin
                             else pg_catalog.cardinality(r.columns) end
                     ) = r.columns
             ) then coalesce((
-                select case when i.indisvalid then 'is of another form' else 'is invalid' end
+                select case
+                    when i.indrelid is distinct from c.oid then pg_catalog.format(
+                        'has its name taken by a relation of %s', x.relowner::regrole
+                    )
+                    when i.indisvalid then 'is of another form'
+                    else 'is invalid'
+                end
                 from pg_catalog.pg_class as x
                 left join pg_catalog.pg_index as i on i.indexrelid = x.oid
                 where x.relnamespace = c.relnamespace and x.relname = r.object

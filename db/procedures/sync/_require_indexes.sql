@@ -7,10 +7,12 @@ as $_require_indexes$
 declare
     v_missing text;
     v_statements text;
+    v_is_taken boolean;
 begin
     select pg_catalog.string_agg(i.name, '; ' order by i.ordinal),
-        pg_catalog.string_agg(i.statement, ' ' order by i.ordinal)
-    into v_missing, v_statements
+        pg_catalog.string_agg(i.statement, ' ' order by i.ordinal),
+        pg_catalog.bool_or(i.fault not in ('absent', 'is invalid'))
+    into v_missing, v_statements, v_is_taken
     from tandem._index_statements(p_mapping) as i;
     if v_missing is null then
         return;
@@ -20,7 +22,10 @@ begin
         detail = pg_catalog.format('Missing: %s.', v_missing),
         hint = pg_catalog.format(
             'Unless they are being built now, send each statement alone (pgtandem prepare and the '
-            'bundle''s second file do): %s', v_statements
+            'bundle''s second file do)%s: %s',
+            case when v_is_taken then ', after what has such a name already was renamed or '
+                'dropped by hand' end,
+            v_statements
         );
 end
 $_require_indexes$;

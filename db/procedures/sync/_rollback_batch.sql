@@ -24,6 +24,9 @@ begin
         if v_remove then
             perform tandem._refuse_removal(p_mapping);
         end if;
+        if (r_run.params ->> 'drop_columns')::boolean then
+            perform tandem._refuse_dependents(p_mapping);
+        end if;
         -- where the hierarchy is removed each row is read twice
         execute pg_catalog.format(
             'select pg_catalog.count(*) * $1 from %s as flat', v_flat
@@ -78,6 +81,7 @@ begin
         end if;
         if (r_run.params ->> 'drop_columns')::boolean then
             execute pg_catalog.format('lock table %s in access exclusive mode', v_flat);
+            perform tandem._refuse_dependents(p_mapping);
             perform tandem._note_links(p_mapping);
             perform tandem._drop_requirements(p_mapping);
         end if;

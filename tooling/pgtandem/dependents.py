@@ -1,0 +1,53 @@
+"""Objects that are not pgtandem's and use its views, routines and types.
+
+A view on ``tandem.status``, say, or a default that calls ``tandem.new_id()``: every reader can make
+them. CASCADE would drop them, so nothing is dropped while there are any.
+"""
+
+from collections.abc import Sequence
+
+from pgtandem.sqltext import literal
+
+# What has no schema of its own (a trigger, a view's rule, a default) has an address that begins
+# with the schema of what it belongs to.
+_QUERY = """\
+select distinct pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) as object
+from (
+    select 'pg_catalog.pg_proc'::pg_catalog.regclass as classid, p.oid, n.nspname
+    from pg_catalog.pg_proc as p
+    join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+    where {routines}
+    union all
+    select 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, n.nspname
+    from pg_catalog.pg_class as c
+    join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    where {relations}
+    union all
+    select 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, n.nspname
+    from pg_catalog.pg_type as t
+    join pg_catalog.pg_namespace as n on n.oid = t.typnamespace
+    left join pg_catalog.pg_class as c on c.oid = t.typrelid
+    where {relations}
+) as ours
+join pg_catalog.pg_depend as d on d.refclassid = ours.classid and d.refobjid = ours.oid
+cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) as i
+cross join lateral pg_catalog.pg_identify_object_as_address(d.classid, d.objid, d.objsubid) as a
+where d.deptype = 'n' and ours.nspname = any ({schemas})
+    and coalesce(i.schema, a.object_names[1]) <> all ({schemas})
+    and not (a.type = 'trigger' and a.object_names[3] like 'tandem\\_%')
+order by 1"""
+
+
+def dependents_query(schemas: Sequence[str], *, replaced_only: bool = False) -> str:
+    """A query of the objects outside ``schemas`` that use what is inside, as texts.
+
+    Args:
+        schemas: names of pgtandem's schemas.
+        replaced_only: leave out what a deployment does not drop: tables and trigger functions.
+    """
+    names = ", ".join(literal(schema) for schema in schemas)
+    return _QUERY.format(
+        schemas=f"array[{names}]::text[]",
+        routines="p.prorettype <> 'trigger'::pg_catalog.regtype" if replaced_only else "true",
+        relations="c.relkind = 'v'" if replaced_only else "true",
+    )
