@@ -972,10 +972,7 @@ create or replace function tandem_products._place(
     p_base text,
     p_version text,
     p_catalog text,
-    p_from uuid[],
-    out base_id uuid,
-    out version_id uuid,
-    out catalog_id uuid
+    p_from uuid[], out base_id uuid, out version_id uuid, out catalog_id uuid
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -983,57 +980,58 @@ as $_place$
 #variable_conflict use_variable
 begin
     for v_try in 1 .. 100 loop
-        select base.baseproductid into _place.base_id
-        from public.tblbaseproduct as base
+        select base.baseproductid into _place.base_id from public.tblbaseproduct as base
         where base.name = p_base
         for key share;
         exit when found;
         if v_try = 100 then
             perform tandem._cannot_place('products', 'tblbaseproduct');
+        elsif p_from[1] is null then
+            insert into public.tblbaseproduct (baseproductid, name) overriding system value
+            values (tandem.new_id(), p_base) on conflict do nothing;
+        else
+            -- as a copy, or, where own unique columns forbid that, bare
+            perform tandem._insert_row('public.tblbaseproduct'::regclass, coalesce((
+                select tandem._unpack_row(tandem._pack_row('public.tblbaseproduct'::regclass, one.*)) from public.tblbaseproduct as one
+                where one.baseproductid = p_from[1] and v_try = 1
+            ), '{}') || pg_catalog.jsonb_build_object('baseproductid', tandem.new_id(), 'name', p_base::text), pg_catalog.current_setting('search_path'));
         end if;
-        -- as a copy, or, where own unique columns forbid that, bare
-        perform tandem._insert_row('public.tblbaseproduct'::regclass, coalesce((
-            select tandem._unpack_row(tandem._pack_row('public.tblbaseproduct'::regclass, one.*)) from public.tblbaseproduct as one
-            where one.baseproductid = p_from[1] and v_try = 1
-        ), '{}') || pg_catalog.jsonb_build_object(
-            'baseproductid', tandem.new_id(), 'name', p_base::text
-        ), pg_catalog.current_setting('search_path'));
     end loop;
     for v_try in 1 .. 100 loop
-        select version.versionid into _place.version_id
-        from public.tblproductversion as version
-        where version.baseproductid = _place.base_id
-            and version.version = p_version
+        select version.versionid into _place.version_id from public.tblproductversion as version
+        where version.baseproductid = _place.base_id and version.version = p_version
         for key share;
         exit when found;
         if v_try = 100 then
             perform tandem._cannot_place('products', 'tblproductversion');
+        elsif p_from[2] is null then
+            insert into public.tblproductversion (versionid, baseproductid, version) overriding system value
+            values (tandem.new_id(), _place.base_id, p_version) on conflict do nothing;
+        else
+            -- as a copy, or, where own unique columns forbid that, bare
+            perform tandem._insert_row('public.tblproductversion'::regclass, coalesce((
+                select tandem._unpack_row(tandem._pack_row('public.tblproductversion'::regclass, one.*)) from public.tblproductversion as one
+                where one.versionid = p_from[2] and v_try = 1
+            ), '{}') || pg_catalog.jsonb_build_object('versionid', tandem.new_id(), 'baseproductid', _place.base_id, 'version', p_version::text), pg_catalog.current_setting('search_path'));
         end if;
-        -- as a copy, or, where own unique columns forbid that, bare
-        perform tandem._insert_row('public.tblproductversion'::regclass, coalesce((
-            select tandem._unpack_row(tandem._pack_row('public.tblproductversion'::regclass, one.*)) from public.tblproductversion as one
-            where one.versionid = p_from[2] and v_try = 1
-        ), '{}') || pg_catalog.jsonb_build_object(
-            'versionid', tandem.new_id(), 'baseproductid', _place.base_id, 'version', p_version::text
-        ), pg_catalog.current_setting('search_path'));
     end loop;
     for v_try in 1 .. 100 loop
-        select catalog.catalogid into _place.catalog_id
-        from public.tblcatalog as catalog
-        where catalog.versionid = _place.version_id
-            and catalog.name = p_catalog
+        select catalog.catalogid into _place.catalog_id from public.tblcatalog as catalog
+        where catalog.versionid = _place.version_id and catalog.name = p_catalog
         for key share;
         exit when found;
         if v_try = 100 then
             perform tandem._cannot_place('products', 'tblcatalog');
+        elsif p_from[3] is null then
+            insert into public.tblcatalog (catalogid, versionid, name) overriding system value
+            values (tandem.new_id(), _place.version_id, p_catalog) on conflict do nothing;
+        else
+            -- as a copy, or, where own unique columns forbid that, bare
+            perform tandem._insert_row('public.tblcatalog'::regclass, coalesce((
+                select tandem._unpack_row(tandem._pack_row('public.tblcatalog'::regclass, one.*)) from public.tblcatalog as one
+                where one.catalogid = p_from[3] and v_try = 1
+            ), '{}') || pg_catalog.jsonb_build_object('catalogid', tandem.new_id(), 'versionid', _place.version_id, 'name', p_catalog::text), pg_catalog.current_setting('search_path'));
         end if;
-        -- as a copy, or, where own unique columns forbid that, bare
-        perform tandem._insert_row('public.tblcatalog'::regclass, coalesce((
-            select tandem._unpack_row(tandem._pack_row('public.tblcatalog'::regclass, one.*)) from public.tblcatalog as one
-            where one.catalogid = p_from[3] and v_try = 1
-        ), '{}') || pg_catalog.jsonb_build_object(
-            'catalogid', tandem.new_id(), 'versionid', _place.version_id, 'name', p_catalog::text
-        ), pg_catalog.current_setting('search_path'));
     end loop;
 end
 $_place$;
