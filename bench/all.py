@@ -1,8 +1,9 @@
-"""All comparisons of bench/ in one run on one server: their figures as JSON, and one picture.
+"""All comparisons of bench/ in one run on one server: their figures as JSON, and two pictures.
 
     make bench                    1,000,000 rows, 3 rounds, into .pgtandem/bench/
     python bench/all.py [--rows 1000000] [--rounds 3] [--out .pgtandem/bench]
 
+Then the same once at a tenth and a hundredth of the rows: the second picture has cost against size.
 The files are written anew after each comparison: what is done is not lost when a later one breaks
 off. Ratios only mean something beside the baseline of the same run.
 """
@@ -13,15 +14,18 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import bulk_update
 import drift
 import latency
 import migration
+import orders
 import single_row
 from lab import Lab, Measurement, lab, value
 
@@ -31,28 +35,44 @@ COMPARISONS: tuple[Callable[[Lab, int], Measurement], ...] = (
     single_row.measure,
     bulk_update.measure,
     drift.measure,
+    orders.measure,
 )
+SCALING: tuple[Callable[[Lab, int], Measurement], ...] = (
+    migration.measure,
+    single_row.measure,
+    bulk_update.measure,
+    drift.measure,
+)
+Sizes = dict[int, list[Measurement]]
+"""Measurements by the number of rows in the shop."""
 
 
-def write_figures(folder: Path, about: dict[str, object], done: Sequence[Measurement]) -> Path:
+def write_figures(
+    folder: Path, about: dict[str, object], done: Sequence[Measurement], sizes: Sizes
+) -> Path:
     """Write figures.json: what was measured on, then each comparison with all its rounds."""
     path = folder / "figures.json"
-    comparisons = [
-        asdict(one) | {"median": one.median, "met": one.met} for one in done if one.ratios
-    ]
-    path.write_text(json.dumps(about | {"comparisons": comparisons}, indent=1) + "\n")
+    comparisons = [asdict(one) | {"median": one.median, "met": one.met} for one in done]
+    smaller = {rows: [asdict(one) for one in found] for rows, found in sizes.items()}
+    written = about | {"comparisons": comparisons, "by size": smaller}
+    path.write_text(json.dumps(written, indent=1) + "\n")
     return path
 
 
-def draw(folder: Path, about: dict[str, object], done: Sequence[Measurement]) -> Path:
-    """Draw figures.svg: each comparison's rounds against its target; right of the line is good."""
-    # only make bench installs it
+def pyplot() -> Any:
+    """matplotlib for files, which only make bench installs."""
     import matplotlib
 
     matplotlib.use("svg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.8 * len(done)), layout="constrained")
+    return pyplot
+
+
+def draw(folder: Path, about: dict[str, object], done: Sequence[Measurement]) -> Path:
+    """Draw figures.svg: each comparison's rounds against its target; right of the line is good."""
+    plots = pyplot()
+    figure, axes = plots.subplots(figsize=(9, 1.2 + 0.8 * len(done)), layout="constrained")
     for row, one in enumerate(reversed(done)):
         scale = [ratio / one.target if one.at_least else one.target / ratio for ratio in one.ratios]
         median = one.median / one.target if one.at_least else one.target / one.median
@@ -70,7 +90,32 @@ def draw(folder: Path, about: dict[str, object], done: Sequence[Measurement]) ->
     axes.set_title(f"PostgreSQL {about['postgresql']}, {about['rows']:,} rows", fontsize=10)
     path = folder / "figures.svg"
     figure.savefig(path, metadata={"Date": None})
-    pyplot.close(figure)
+    plots.close(figure)
+    return path
+
+
+def draw_sizes(folder: Path, about: dict[str, object], sizes: Sizes) -> Path:
+    """Draw sizes.svg: microseconds a row against rows in the shop, ours and the baseline's."""
+    plots = pyplot()
+    figure, axes = plots.subplots(figsize=(9, 5), layout="constrained")
+    names = [one.name for one in sizes[max(sizes)]]
+    for number, name in enumerate(names):
+        colour = f"C{number}"
+        found = {rows: one for rows in sorted(sizes) for one in sizes[rows] if one.name == name}
+        for index, style, whose in ((0, "o-", "pgtandem"), (1, "x:", "by hand")):
+            costs = [
+                statistics.median(pair[index] for pair in one.micros) for one in found.values()
+            ]
+            axes.plot(list(found), costs, style, color=colour, label=f"{name}, {whose}")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("rows in the shop")
+    axes.set_ylabel("microseconds a row")
+    axes.set_title(f"Cost against size, PostgreSQL {about['postgresql']}", fontsize=10)
+    axes.legend(fontsize=8, ncols=2)
+    path = folder / "sizes.svg"
+    figure.savefig(path, metadata={"Date": None})
+    plots.close(figure)
     return path
 
 
@@ -83,6 +128,7 @@ def main() -> int:
     given = options.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     done: list[Measurement] = []
+    sizes: Sizes = {}
     with lab(given.rows) as it:
         with it.connect("postgres") as conn:
             version = value(conn, "select current_setting('server_version')")
@@ -95,9 +141,18 @@ def main() -> int:
         for measure in COMPARISONS:
             done.append(measure(it, given.rounds))
             print(done[-1], flush=True)
-            figures = write_figures(given.out, about, done)
+            figures = write_figures(given.out, about, done, sizes)
             picture = draw(given.out, about, done)
-    print(f"{figures}\n{picture}")
+    sizes[given.rows] = [one for one in done if one.micros]
+    for rows in (given.rows // 10, given.rows // 100):
+        with lab(rows) as it:
+            sizes[rows] = [measure(it, 1) for measure in SCALING]
+    figures = write_figures(given.out, about, done, sizes)
+    scaling = draw_sizes(given.out, about, sizes)
+    for rows, found in sizes.items():
+        ratios = ", ".join(f"{one.name} {one.median:.2f}" for one in found)
+        print(f"{rows:,} rows: {ratios}")
+    print(f"{figures}\n{picture}\n{scaling}")
     return 0
 
 

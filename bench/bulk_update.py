@@ -60,6 +60,8 @@ def measure(it: Lab, rounds: int) -> Measurement:
             for works in (STATUS, PRICE)
         )
         done.ratios.append(status["ours"] / status["by hand"])
+        rows = min(BULK, it.rows)
+        done.micros.append((status["ours"] / rows * 1e6, status["by hand"] / rows * 1e6))
         done.note("a price: our time / by hand", price["ours"] / price["by hand"])
         done.note("seconds, ours", status["ours"])
     return done

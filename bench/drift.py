@@ -43,6 +43,7 @@ def measure(it: Lab, rounds: int) -> Measurement:
                 if query == OURS and found != 0:
                     raise SystemExit(f"drift is {found}")
             done.ratios.append(seconds[OURS] / seconds[JOIN])
+            done.micros.append((seconds[OURS] / it.rows * 1e6, seconds[JOIN] / it.rows * 1e6))
             done.note("seconds, ours", seconds[OURS])
     return done
 

@@ -86,6 +86,7 @@ def measure(it: Lab, rounds: int) -> Measurement:
         if script.counts != ours.counts:
             raise SystemExit(f"the results differ: {script.counts} and {ours.counts}")
         done.ratios.append(script.seconds / ours.seconds)
+        done.micros.append((ours.seconds / it.rows * 1e6, script.seconds / it.rows * 1e6))
         done.note("seconds, ours", ours.seconds)
         done.note("speed of two connections / of one", ours.seconds / seconds_in_two(it))
         done.note("WAL bytes, ours / script's", ours.wal / script.wal)

@@ -80,6 +80,7 @@ def measure(it: Lab, rounds: int) -> Measurement:
             for scripts in (STATUS, PRICE)
         )
         done.ratios.append(status["ours"] / status["by hand"])
+        done.micros.append((1e6 / status["ours"], 1e6 / status["by hand"]))
         done.note("against one statement for both shapes", status["ours"] / status["one statement"])
         done.note("a price: our throughput / by hand", price["ours"] / price["by hand"])
         done.note("transactions a second, ours", status["ours"])

@@ -2,10 +2,10 @@
 
     python bench/triggers.py [--rows 100000] [--rounds 3]
 
-No target: the table is for docs/design-notes.md. Each statement writes 2,000 rows in a session of its own,
-twice, and is taken back; the second time counts, when plans are made. A trigger's time holds all that
-it does, its writes to the other side and the triggers that these fire. `statement` is the rest: the
-statement without any trigger of ours, foreign keys included.
+No target: the table is for docs/design-notes.md. Each statement writes 2,000 rows in a session of
+its own, twice, and is taken back; the second time counts, when plans are made. A trigger's time
+holds all that it does, its writes to the other side and the triggers that these fire. `statement`
+is the rest: the statement without any trigger of ours, foreign keys included.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import statistics
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 from lab import Connection, Lab, lab
 
@@ -71,7 +72,8 @@ def cost(conn: Connection, statement: str) -> Cost:
             explain = f"explain (analyze, costs off, summary, format json) {statement}"
             row = conn.execute(explain.encode()).fetchone()
     assert row is not None
-    (plan,) = row[0]  # type: ignore[misc]
+    found: Any = row[0]
+    plan = found[0]
     rows = int(plan["Plan"]["Plans"][0]["Actual Rows"])
     triggers = {
         one["Trigger Name"]: one["Time"] * 1000 / rows
