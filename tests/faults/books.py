@@ -48,6 +48,12 @@ Work = Callable[[psycopg.Connection, Books], int]
 """Writes to the database and to the books alike; returns how many rows the statement wrote."""
 
 
+def with_text(item: Item, what: str, value: str) -> Item:
+    """The same with another value of a text column."""
+    texts: dict[str, Any] = {what: value}
+    return replace(item, **texts)
+
+
 def values(*types: str) -> str:
     """Rows given as one array a column: the columns are a, b, c, ..."""
     arrays = ", ".join(f"%s::{name}[]" for name in types)
@@ -171,7 +177,7 @@ class Program:
             new,
         )
         for sku, value in zip(skus, new, strict=True):
-            books[sku] = replace(books[sku], **{"status" if what == "status" else "config": value})
+            books[sku] = with_text(books[sku], "status" if what == "status" else "config", value)
         return done
 
     def _price_flat(self, conn: psycopg.Connection, books: Books) -> int:
@@ -258,7 +264,7 @@ class Program:
             new,
         )
         for sku, value in zip(skus, new, strict=True):
-            books[sku] = replace(books[sku], **{what: value})
+            books[sku] = with_text(books[sku], what, value)
         return done
 
     def _price_config(self, conn: psycopg.Connection, books: Books) -> int:
@@ -310,7 +316,7 @@ class Program:
         part = ("product", "version", "catalog")[depth]
         for sku, other in books.items():
             if (other.product, other.version, other.catalog)[: depth + 1] == before:
-                books[sku] = replace(other, **{part: name})
+                books[sku] = with_text(other, part, name)
         return done
 
     def _move_config(self, conn: psycopg.Connection, books: Books) -> int:
