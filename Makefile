@@ -2,7 +2,7 @@
 # and make are all that has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-faults test-gates test-container test-matrix coverage bench dist lint clean
+.PHONY: help env demo test test-faults test-gates test-container test-matrix test-python coverage bench dist lint clean
 
 # The first Python of a fitting version that can make virtual environments; PYTHON=... overrides.
 FITS := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -77,6 +77,12 @@ test-matrix: $(STAMP) ## TESTS on the other supported versions; MATRIX='15 16 17
 	  bin=$$($(BIN)/python tests/servers.py $$major) && \
 	  PGTANDEM_PG_BIN=$$bin $(BIN)/python -m pytest -n $(WORKERS) $(TESTS) $(PYTEST) || exit; \
 	done
+
+# The newest Python that Debian has. The tests of db/ do not depend on it.
+DEBIAN ?= trixie
+
+test-python: ## the tests of the tool on a newer Debian's Python, in a chroot; needs debootstrap, as root
+	@tests/image/python.sh $(DEBIAN) -n $(WORKERS) $(wildcard tests/*.py) $(PYTEST)
 
 # plpgsql_check counts the statements executed.
 COVERED := .pgtandem/statements

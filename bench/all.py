@@ -112,7 +112,7 @@ def draw_sizes(folder: Path, about: dict[str, object], sizes: Sizes) -> Path:
     axes.set_xlabel("rows in the shop")
     axes.set_ylabel("microseconds a row")
     axes.set_title(f"Cost against size, PostgreSQL {about['postgresql']}", fontsize=10)
-    axes.legend(fontsize=8, ncols=2)
+    figure.legend(fontsize=8, ncols=len(names), loc="outside lower center")
     path = folder / "sizes.svg"
     figure.savefig(path, metadata={"Date": None})
     plots.close(figure)
