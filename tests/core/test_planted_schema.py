@@ -12,28 +12,11 @@ from pgtandem.deploy import deploy
 from support.cli import pgtandem
 from support.databases import Database
 from support.shop import one
+from support.spy import spy
 from sync.shops import products
 
-SPY = """
-create schema loot;
-grant usage on schema loot to public;
-create table loot.ran (who text);
-create function loot.spy() returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-    if current_user <> 'old_app' then
-        grant all on public.tblproduct to old_app with grant option;
-    end if;
-    return null;
-end $$;
-create function loot.spy_trigger() returns trigger language plpgsql
-set search_path = pg_catalog, pg_temp as $$
-begin
-    perform loot.spy();
-    return new;
-end $$;
-create schema tandem;
-grant usage on schema tandem to public;
-"""
+SPY = spy("grant all on public.tblproduct to old_app with grant option")
+SCHEMA = "create schema tandem; grant usage on schema tandem to public;"
 
 VIEW = """
 create view tandem.deployment as
@@ -67,7 +50,7 @@ def test_deploy_reads_no_planted_registry(bare_db: Database) -> None:
     `deployment`. The tables' owner, no superuser, runs `pgtandem deploy`. It is refused
     (TD014), and the view's functions do not run as the owner."""
     old, owner = attacker(bare_db), bare_db.owner()
-    old.execute(SPY + VIEW)
+    old.execute(SPY + SCHEMA + VIEW)
     assert not one(owner, GAINED)
     with contextlib.suppress(psycopg.Error):
         deploy(owner, [products()])
@@ -79,7 +62,7 @@ def test_a_refused_deployment_writes_no_planted_registry(bare_db: Database) -> N
     TD014, and does not note that failure in a table of somebody else's, whose trigger would run as
     the owner."""
     old, owner = attacker(bare_db), bare_db.owner()
-    old.execute(SPY + TABLE)
+    old.execute(SPY + SCHEMA + TABLE)
     with pytest.raises(psycopg.Error) as caught:
         deploy(owner, [products()])
     assert caught.value.sqlstate == "TD014"
@@ -89,7 +72,7 @@ def test_a_refused_deployment_writes_no_planted_registry(bare_db: Database) -> N
 def test_undeploying_runs_nothing_of_a_planted_schema(bare_db: Database) -> None:
     """The owner asks, before any deployment, what `pgtandem undeploy` would run."""
     old, owner = attacker(bare_db), bare_db.owner()
-    old.execute(SPY + VIEW)
+    old.execute(SPY + SCHEMA + VIEW)
     done = pgtandem("undeploy", "--yes", dsn=bare_db.owner_dsn)
     assert (done.code, "belongs to another role" in done.err) == (1, True)
     assert not one(owner, GAINED)
@@ -101,7 +84,7 @@ def test_a_bundle_takes_no_planted_schema_for_its_own(bare_db: Database, by: str
     of the planting role (who made that role, on PostgreSQL 16 and later, say). A schema of another
     role is refused (TD014): none of its text runs."""
     old = attacker(bare_db)
-    old.execute(SPY + VIEW + "create table tandem.schema_change (name text, hash text);")
+    old.execute(SPY + SCHEMA + VIEW + "create table tandem.schema_change (name text, hash text);")
     root = bare_db.superuser()
     if by == "superuser":
         root.execute("alter table tblproduct owner to current_user")
@@ -126,7 +109,7 @@ def test_a_planted_mapping_schema_is_not_ours(bare_db: Database) -> None:
     table `kept`; else deleted rows are kept in a table of that role, whose trigger runs as the
     superuser."""
     old = attacker(bare_db)
-    old.execute(SPY.replace("schema tandem", "schema tandem_products"))
+    old.execute(SPY + SCHEMA.replace("schema tandem", "schema tandem_products"))
     old.execute(
         """create table tandem_products.kept (
             flat_key text, leaf_id uuid primary key, leaf jsonb, parent uuid,

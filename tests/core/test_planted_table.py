@@ -18,25 +18,10 @@ from support.cli import pgtandem
 from support.databases import HIERARCHY, Database
 from support.locks import wait_for_lock_wait
 from support.shop import Connection, assert_in_step, fill, in_background, migrate, one, prepared
+from support.spy import spy
 from sync.shops import products
 
-SPY = """
-create schema loot;
-grant usage on schema loot to public;
-create function loot.spy() returns text language plpgsql set search_path = pg_catalog, pg_temp as $$
-begin
-    if current_user <> 'old_app' then
-        raise warning 'spy as %', current_user;
-    end if;
-    return null;
-end $$;
-create function loot.spy_trigger() returns trigger language plpgsql
-set search_path = pg_catalog, pg_temp as $$
-begin
-    perform loot.spy();
-    return new;
-end $$;
-"""
+SPY = spy("raise warning 'spy as %', current_user")
 
 STORES = """
 create schema tandem_products;
