@@ -8,7 +8,6 @@ of them for each test: the fixtures `bare_db` and `db`.
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 
 from pgtandem.server import ThrowawayServer, find_binaries
 from support.approved import Approved
+from support.containers import postgres_container, wanted_image
 from support.databases import FLAT_TABLE, Database, TestServer
 from support.statements import SETTINGS, Statements, summary
 
@@ -47,39 +47,10 @@ def pytest_configure_node(node: object) -> None:
     node.workerinput["password"] = node.config.stash[PASSWORD_KEY]  # type: ignore[attr-defined]
 
 
-def _docker_has(image: str) -> bool | None:
-    """Whether Docker has the image here, without asking a registry; None: Docker is silent."""
-    import docker
-    import docker.errors
-
-    try:
-        client = docker.from_env(timeout=5)
-        try:
-            client.images.get(image)
-        finally:
-            client.close()
-    except docker.errors.ImageNotFound:
-        return False
-    except docker.errors.DockerException:
-        return None
-    return True
-
-
-def _test_image() -> tuple[str | None, str]:
-    """The image to use, or None, and the reason."""
-    image = os.environ.get("PGTANDEM_TEST_IMAGE")
-    if not image:
-        return None, "PGTANDEM_TEST_IMAGE is not set"
-    found = _docker_has(image)
-    if found is None:
-        return None, "Docker does not answer"
-    return (image, f"container of {image}") if found else (None, f"Docker has no image {image}")
-
-
 def pytest_report_header(config: pytest.Config) -> str:
     if config.getoption("--dsn"):
         return "server: --dsn"
-    image, why = _test_image()
+    image, why = wanted_image()
     if image:
         return f"server: {why}"
     found = find_binaries()
@@ -93,27 +64,22 @@ def approved(request: pytest.FixtureRequest) -> Approved:
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest) -> Iterator[TestServer]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TestServer]:
     """The session's server, with the roles shop_owner, old_app and new_app."""
     programs = find_binaries()
     password = request.config.stash[PASSWORD_KEY]
     dsn = request.config.getoption("--dsn")
-    image, _ = (None, "") if dsn else _test_image()
+    image, _ = (None, "") if dsn else wanted_image()
     if dsn:
         shared = TestServer(dsn, programs, "dsn", password=password)
         shared.make_roles()
         yield shared
     elif image:
-        from testcontainers.community.postgres import PostgresContainer
-        from testcontainers.core.config import testcontainers_config
-
-        # Its cleaner of leftovers is another image; without a registry we go without it.
-        if not _docker_has(testcontainers_config.ryuk_image):
-            testcontainers_config.ryuk_disabled = True
-        with PostgresContainer(image, driver=None) as container:
-            contained = TestServer(
-                container.get_connection_url(), programs, "container", password=password
-            )
+        lock = tmp_path_factory.getbasetemp().parent / "container.lock"
+        with postgres_container(image, lock) as url:
+            contained = TestServer(url, programs, "container", password=password)
             contained.make_roles()
             yield contained
     else:
