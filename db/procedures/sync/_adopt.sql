@@ -52,12 +52,17 @@ pairs as (
     join fitting as flat on true%7$s
         and case %8$s else false end
     where not exists (select from %5$s as other where other.%6$I = %2$I.%3$I)
+),
+
+noted as (
+    insert into %9$I.kept (flat_key, leaf_id, reason)
+    select p.flat_key, p.leaf_id, 'adopted' from pairs as p
+    where p.leaves = 1 and p.flats = 1
+    on conflict (leaf_id) do nothing
+    returning true
 )
 
-insert into %9$I.kept (flat_key, leaf_id, reason)
-select p.flat_key, p.leaf_id, 'adopted' from pairs as p
-where p.leaves = 1 and p.flats = 1
-on conflict (leaf_id) do nothing$query$,
+select pg_catalog.count(*) from noted$query$,
         v_definition ->> 'key', r_leaf.name, r_leaf.id, tandem._chain(p_mapping, 'join'),
         v_definition ->> 'flat', r_leaf.sync, v_keys, v_fits, 'tandem_' || p_mapping,
         pg_catalog.format(
@@ -67,8 +72,7 @@ on conflict (leaf_id) do nothing$query$,
                 from tandem._mapped(p_mapping) as c
             )
         )
-    );
-    get diagnostics v_count = row_count;
+    ) into v_count;
     return v_count;
 end
 $_adopt$;
