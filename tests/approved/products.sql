@@ -934,6 +934,7 @@ as $_move$
 declare
     r_flat record;
     r_place record;
+    v_parent uuid;
 begin
     select * into r_flat
     from public.tblproduct as flat
@@ -958,6 +959,13 @@ begin
     set catalogid = r_place.catalog_id
     where config.configid = r_flat.configid
         and config.catalogid is distinct from r_place.catalog_id;
+    -- looked at again: a BEFORE trigger of the application may have kept the leaf where it was
+    select config.catalogid into v_parent
+    from public.tblconfig as config
+    where config.configid = r_flat.configid;
+    if v_parent <> r_place.catalog_id then
+        perform tandem._suppressed('products', 'tblconfig', r_flat.configid::text);
+    end if;
 end
 $_move$;
 
@@ -1135,9 +1143,22 @@ begin
         )
     returning flat.* into r_flat;
     if not found then
-        return case when exists (
-            select from public.tblproduct as flat where flat.configid = p_leaf
-        ) then 'unchanged' else 'gone' end;
+        select * into r_flat from public.tblproduct as flat where flat.configid = p_leaf;
+        if found and p_what = 'levels' and exists (
+            select from public.tblconfig as config
+            join public.tblcatalog as catalog
+                on catalog.catalogid = config.catalogid
+            join public.tblproductversion as version
+                on version.versionid = catalog.versionid
+            join public.tblbaseproduct as base
+                on base.baseproductid = version.baseproductid
+
+            where config.configid = p_leaf
+                and (base.baseproductid <> r_flat.baseproductid or version.versionid <> r_flat.versionid or catalog.catalogid <> r_flat.catalogid)
+        ) then
+            perform tandem._suppressed('products', 'tblproduct', p_leaf::text);
+        end if;
+        return case when r_flat is null then 'gone' else 'unchanged' end;
     end if;
     if r_flat.syncstatus = 'rejected'
         or (p_depth = 0 and p_what = 'all' and tandem_products._differs(p_leaf)) then
@@ -1413,11 +1434,11 @@ begin
     values (
         tandem.new_id(), p_leaf, v_now, r_flat.amount, r_flat.currency
     )
-    returning s.amount, s.currency into r_row;
+    returning s.amount, s.currency, s.effectivefrom as effective into r_row;
     if not found then
         perform tandem._suppressed('products', 'tblconfigprice', p_leaf::text);
     end if;
-    if not ((r_flat.amount) is not distinct from r_row.amount) or not ((r_flat.currency) is not distinct from r_row.currency) then
+    if r_row.effective <> v_now or not ((r_flat.amount) is not distinct from r_row.amount) or not ((r_flat.currency) is not distinct from r_row.currency) then
         -- a BEFORE trigger of the application stored something else: the truth now
         perform tandem_products._pull_price(p_leaf);
     end if;
@@ -1899,7 +1920,7 @@ declare
     v_fault text;
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
         return new;
     end if;
     v_fault := tandem_products._fault(
@@ -1958,10 +1979,15 @@ declare
     v_call bigint;
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
-        return null;
+        and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
+        if pg_catalog.split_part(v_origin, ':', 5) = '-1' or not exists (
+            select from public.tblconfig as config
+            where config.configid = old.configid
+        ) then
+            return null;
+        end if;
     end if;
-    v_call := tandem._mark(v_origin);
+    v_call := tandem._mark(v_origin, 'products', 0);
     perform from tandem_products._f2h_calls;  -- counts, see tandem._calls
     if old.syncstatus is distinct from 'active' then
         perform tandem._resolve('products', old.productid::text, 'deleted');
@@ -1999,10 +2025,10 @@ declare
     r_leaf record;
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin);
+    v_call := tandem._mark(v_origin, 'products', 0);
     perform from tandem_products._f2h_calls;  -- counts, see tandem._calls
     -- A DELETE of this key may have kept its leaf since the BEFORE trigger looked: the INSERT waited for
     -- it, or both are one statement. With that leaf's id the row takes the slow way below.
@@ -2072,7 +2098,7 @@ declare
 begin
     perform tandem._in_read_committed('products', 'tblproduct can be truncated',
         'TRUNCATE takes rows that this transaction''s snapshot does not see; their other side would stay.');
-    v_token := tandem._mark(v_origin);
+    v_token := tandem._mark(v_origin, 'products', -1);
     -- Row by row, because each row's complement is kept by the one routine that knows how.
     for r_flat in
         select flat.productid::text as flat_key, flat.configid as leaf_id
@@ -2115,8 +2141,15 @@ declare
     r_leaf record;
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
-        return null;
+        and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
+        if (case when old.productname is distinct from new.productname then 2 else 0 end + case when old.version is distinct from new.version then 4 else 0 end
+            + case when old.catalogname is distinct from new.catalogname then 8 else 0 end + case when old.configname is distinct from new.configname then 16 else 0 end
+            + case when old.sku is distinct from new.sku then 32 else 0 end + case when old.configdata is distinct from new.configdata then 64 else 0 end
+            + case when old.status is distinct from new.status then 128 else 0 end + case when old.amount is distinct from new.amount then 256 else 0 end
+            + case when old.currency is distinct from new.currency then 512 else 0 end)
+            & ~pg_catalog.split_part(v_origin, ':', 5)::bigint = 0 then
+            return null;
+        end if;
     end if;
     v_changed_1 := old.configname is distinct from new.configname;
     v_changed_2 := old.sku is distinct from new.sku;
@@ -2134,7 +2167,9 @@ begin
         or old.currency is distinct from new.currency) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin);
+    v_call := tandem._mark(v_origin, 'products', case when v_changed_1 then 16 else 0 end + case when v_changed_2 then 32 else 0 end
+            + case when v_changed_3 then 64 else 0 end + case when v_changed_4 then 128 else 0 end
+            + case when not (v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4) then 1 else 0 end);
     perform from tandem_products._f2h_calls;  -- counts, see tandem._calls
     if old.productid is distinct from new.productid then
         if old.configid is null then
@@ -2282,7 +2317,7 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_token bigint;
 begin
-    v_token := tandem._mark(v_origin);
+    v_token := tandem._mark(v_origin, 'products', -1);
     new.result := case new.verb
         when 'migrate' then tandem_products._migrate_batch(new.run_id, new.batch_rows, new.failure)
         when 'link' then tandem._link_batch('products', new.run_id, new.batch_rows)
@@ -2319,10 +2354,15 @@ declare
     v_status text;
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
-        return null;
+        and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
+        if pg_catalog.split_part(v_origin, ':', 5) = '-1' or not exists (
+            select from public.tblproduct as flat
+            where flat.configid = old.configid
+        ) then
+            return null;
+        end if;
     end if;
-    v_call := tandem._mark(v_origin);
+    v_call := tandem._mark(v_origin, 'products', 0);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
     delete from public.tblproduct as flat
     where flat.configid = old.configid
@@ -2368,10 +2408,10 @@ declare
     v_call bigint;
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin);
+    v_call := tandem._mark(v_origin, 'products', 0);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
 
     perform tandem_products._add_flat(new.configid);
@@ -2400,8 +2440,13 @@ declare
     r_flat record;
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
-        return null;
+        and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
+        if (case when old.catalogid is distinct from new.catalogid then 1 else 0 end + case when old.name is distinct from new.name then 16 else 0 end
+            + case when old.sku is distinct from new.sku then 32 else 0 end + case when old.attributes is distinct from new.attributes then 64 else 0 end
+            + case when old.status is distinct from new.status then 128 else 0 end)
+            & ~pg_catalog.split_part(v_origin, ':', 5)::bigint = 0 then
+            return null;
+        end if;
     end if;
     v_changed_1 := old.name is distinct from new.name;
     v_changed_2 := old.sku is distinct from new.sku;
@@ -2410,7 +2455,8 @@ begin
     if not (old.configid is distinct from new.configid or old.catalogid is distinct from new.catalogid or v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin);
+    v_call := tandem._mark(v_origin, 'products', case when v_changed_1 then 16 else 0 end + case when v_changed_2 then 32 else 0 end
+            + case when v_changed_3 then 64 else 0 end + case when v_changed_4 then 128 else 0 end);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
 
     -- A due row comes into force with any write of its leaf; not where this transaction has written the
@@ -2521,16 +2567,18 @@ declare
     v_key bigint;
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
-        return null;
+        and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
+        if pg_catalog.split_part(v_origin, ':', 5) = '-1' then
+            return null;
+        end if;
     end if;
+    v_own := tandem._has_own_triggers('products');
     if not (old.baseproductid is distinct from new.baseproductid
         or old.name is distinct from new.name) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin);
+    v_call := tandem._mark(v_origin, 'products', case when v_own then 0 else 2 end);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
-    v_own := tandem._has_own_triggers('products');
     perform tandem._in_read_committed('products', 'a row of tblbaseproduct can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
     if tandem.is_blank(new.name) then
@@ -2586,17 +2634,19 @@ declare
     v_key bigint;
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
-        return null;
+        and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
+        if pg_catalog.split_part(v_origin, ':', 5) = '-1' then
+            return null;
+        end if;
     end if;
+    v_own := tandem._has_own_triggers('products');
     if not (old.versionid is distinct from new.versionid
         or old.baseproductid is distinct from new.baseproductid
         or old.version is distinct from new.version) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin);
+    v_call := tandem._mark(v_origin, 'products', case when v_own then 0 else 4 end);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
-    v_own := tandem._has_own_triggers('products');
     perform tandem._in_read_committed('products', 'a row of tblproductversion can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
     if tandem.is_blank(new.version) then
@@ -2660,17 +2710,19 @@ declare
     v_key bigint;
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
-        return null;
+        and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
+        if pg_catalog.split_part(v_origin, ':', 5) = '-1' then
+            return null;
+        end if;
     end if;
+    v_own := tandem._has_own_triggers('products');
     if not (old.catalogid is distinct from new.catalogid
         or old.versionid is distinct from new.versionid
         or old.name is distinct from new.name) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin);
+    v_call := tandem._mark(v_origin, 'products', case when v_own then 0 else 8 end);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
-    v_own := tandem._has_own_triggers('products');
     perform tandem._in_read_committed('products', 'a row of tblcatalog can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
     if tandem.is_blank(new.name) then
@@ -2737,7 +2789,7 @@ declare
     v_keep boolean[];
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
-        and v_origin = pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin')) then
+        and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
         return null;
     end if;
     if (tg_op = 'UPDATE' and not (old.configid is distinct from new.configid or old.effectivefrom is distinct from new.effectivefrom
@@ -2745,7 +2797,7 @@ begin
         or old.currency is distinct from new.currency)) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin);
+    v_call := tandem._mark(v_origin, 'products', 768);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
     if tg_op <> 'INSERT' then
         v_old := old.configid;

@@ -69,6 +69,16 @@ def shop(server: TestServer, templates: Templates) -> Iterator[Shop]:
         yield Shop(database, mapping)
 
 
+@pytest.fixture(params=[True, False], ids=["", "echo"])
+def both(
+    request: pytest.FixtureRequest, server: TestServer, templates: Templates
+) -> Iterator[Shop]:
+    """`shop` with the echo shortcut, and without it."""
+    mapping = products(request.param)
+    with server.clone(templates.of(mapping)) as database:
+        yield Shop(database, mapping)
+
+
 @pytest.fixture
 def order_shop(server: TestServer, templates: Templates) -> Iterator[Shop]:
     """The same with the tests' other mapping."""

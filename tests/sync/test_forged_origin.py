@@ -75,7 +75,7 @@ def test_nobody_but_the_owner_reads_the_token(db: Database) -> None:
         "select currval('tandem.origin')",
         "select last_value from tandem.origin",
         "select nextval('tandem.origin')",
-        "select tandem._mark('')",
+        "select tandem._mark('', 'products', -1)",
     ):
         assert sqlstate(old, text) == "42501"
     assert sqlstate(old, "select lastval()") == "55000", "not defined, as without the sync"

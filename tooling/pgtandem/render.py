@@ -5,7 +5,7 @@ is safe by construction: it quotes what it is given, or builds an expression fro
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import jinja2
@@ -152,6 +152,58 @@ def hier_changed(pair: Pair, before: str = "old", after: str = "new") -> str:
     return changed(pair.hier, pair.hier_type, before, after)
 
 
+MOVED = 1
+"""The bit of the leaf's parent; those of mapped columns follow in the mapping's order."""
+SHARED = 1 << 62
+"""The bit of all columns that no bit is left for: a write of ours never means to change it."""
+
+
+def bit_of(mapping: Mapping, pair: Pair) -> int:
+    """The bit that stands for a mapped column in tandem.origin."""
+    return min(MOVED << (mapping.pairs.index(pair) + 1), SHARED)
+
+
+def column_bits(mapping: Mapping, pairs: Iterable[Pair]) -> int:
+    """The bits of some mapped columns."""
+    return sum({bit_of(mapping, pair) for pair in pairs} - {SHARED})
+
+
+def summed(conditions: Iterable[tuple[int, str]]) -> str:
+    """An integer whose bits are those of the conditions that hold."""
+    by_bit: dict[int, list[str]] = {}
+    for bit, condition in conditions:
+        by_bit.setdefault(bit, []).append(condition)
+    cases = [f"case when {' or '.join(of)} then {bit} else 0 end" for bit, of in by_bit.items()]
+    lines = [" + ".join(cases[at : at + 2]) for at in range(0, len(cases), 2)]
+    return "\n            + ".join(lines)
+
+
+def flat_bits(mapping: Mapping) -> str:
+    """Which mapped columns of a flat row changed."""
+    return summed((bit_of(mapping, pair), flat_changed(pair)) for pair in mapping.pairs)
+
+
+def leaf_bits(mapping: Mapping) -> str:
+    """Which mapped columns of a leaf changed, and whether its parent did."""
+    leaf = mapping.leaf
+    own = [(bit_of(mapping, pair), hier_changed(pair)) for pair in leaf.pairs]
+    assert leaf.parent is not None
+    return summed([(MOVED, changed(leaf.parent, "uuid")), *own])
+
+
+def meant_bits(mapping: Mapping, moved: bool) -> str:
+    """What our write for a changed row is to change: the leaf's columns v_changed_1 and so on.
+
+    `moved`: where none did, the leaf's parent. Both at once are two writes: one is looked at.
+    """
+    own = [f"v_changed_{number}" for number in range(1, len(mapping.leaf.pairs) + 1)]
+    bits = [bit_of(mapping, pair) for pair in mapping.leaf.pairs]
+    parts = [(bit, test) for bit, test in zip(bits, own, strict=True) if bit != SHARED]
+    if moved:
+        parts.append((MOVED, f"not ({' or '.join(own) or 'false'})"))
+    return summed(parts) or "0"
+
+
 def one_line_literal(value: object) -> str:
     """A constant on one line, so that tidying the rendered text cannot touch the value."""
     quoted = literal(value)
@@ -269,6 +321,10 @@ SAFE_FILTERS = {
     "changed": changed,
     "flat_changed": flat_changed,
     "hier_changed": hier_changed,
+    "flat_bits": flat_bits,
+    "leaf_bits": leaf_bits,
+    "meant_bits": meant_bits,
+    "column_bits": column_bits,
     "dollar": dollar,
     "json": json_text,
     "in_text": in_text,

@@ -7,6 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $_apply_due_batch$
 declare
     v_schema text := 'tandem_' || p_mapping;
+    v_own boolean := tandem._has_own_triggers(p_mapping);
     v_written boolean;
     r_due record;
     r_result tandem.step_result;
@@ -34,6 +35,11 @@ begin
         else
             execute pg_catalog.format('select %I.%I($1)', v_schema, '_pull_' || r_due.satellite)
             into v_written using r_due.leaf_id;
+            if v_own then
+                -- to the triggers a batch's writes are no news: what an own one derived
+                execute pg_catalog.format('select %I._settle($1)', v_schema)
+                using r_due.leaf_id;
+            end if;
             if v_written then
                 r_result.written_rows := r_result.written_rows + 1;
             end if;

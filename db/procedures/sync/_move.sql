@@ -8,6 +8,7 @@ as $_move$
 declare
     r_flat record;
     r_place record;
+    v_parent uuid;
 begin
     select * into r_flat
     from {{ m.flat.table | relation(m.schema) }} as flat
@@ -38,6 +39,13 @@ begin
 
     where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('r_flat') }}
         and {{ m.leaf.parent | column(m.leaf.name) }} is distinct from r_place.{{ m.bottom.name | trusted }}_id;
+    -- looked at again: a BEFORE trigger of the application may have kept the leaf where it was
+    select {{ m.leaf.parent | column(m.leaf.name) }} into v_parent
+    from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+    where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('r_flat') }};
+    if v_parent <> r_place.{{ m.bottom.name | trusted }}_id then
+        perform tandem._suppressed({{ m.name | literal }}, {{ m.leaf.table | literal }}, {{ m.leaf.sync | column('r_flat') }}::text);
+    end if;
 end
 $_move$;
 

@@ -81,9 +81,16 @@ begin
         )
     returning flat.* into r_flat;
     if not found then
-        return case when exists (
-            select from {{ m.flat.table | relation(m.schema) }} as flat where {{ m.leaf.sync | column('flat') }} = p_leaf
-        ) then 'unchanged' else 'gone' end;
+        select * into r_flat from {{ m.flat.table | relation(m.schema) }} as flat where {{ m.leaf.sync | column('flat') }} = p_leaf;
+        if found and p_what = 'levels' and exists (
+            select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+            {{ chain_join(m) | indent(12) | trusted }}
+            where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
+                and ({% for level in m.levels %}{{ level.id | column(level.name) }} <> {{ level.sync | column('r_flat') }}{{ ' or ' if not loop.last }}{% endfor %})
+        ) then
+            perform tandem._suppressed({{ m.name | literal }}, {{ m.flat.table | literal }}, p_leaf::text);
+        end if;
+        return case when r_flat is null then 'gone' else 'unchanged' end;
     end if;
     if {{ m.flat.status | column('r_flat') }} = 'rejected'
         or (p_depth = 0 and p_what = 'all' and {{ S | ident }}._differs(p_leaf)) then

@@ -84,11 +84,11 @@ begin
         {%- for column_name, value in satellite.where %}, {{ value | literal }}{% endfor %}
 
     )
-    returning {% for pair in satellite.pairs %}{{ pair.hier | column('s') }}{{ ', ' if not loop.last }}{% endfor %} into r_row;
+    returning {% for pair in satellite.pairs %}{{ pair.hier | column('s') }}, {% endfor %}{{ satellite.effective | column('s') }} as effective into r_row;
     if not found then
         perform tandem._suppressed({{ m.name | literal }}, {{ satellite.table | literal }}, p_leaf::text);
     end if;
-    if {% for pair in satellite.pairs %}{{ pair | differs('r_flat', 'r_row') }}{{ ' or ' if not loop.last }}{% endfor %} then
+    if r_row.effective <> v_now or {% for pair in satellite.pairs %}{{ pair | differs('r_flat', 'r_row') }}{{ ' or ' if not loop.last }}{% endfor %} then
         -- a BEFORE trigger of the application stored something else: the truth now
         perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);
     end if;

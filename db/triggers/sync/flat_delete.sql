@@ -1,4 +1,4 @@
-{% from 'triggers/sync/frame.jinja' import variables, enter, leave with context %}
+{% from 'triggers/sync/frame.jinja' import variables, enter, gone, leave with context %}
 {% macro trigger() %}
 create trigger tandem_22_delete after delete on {{ m.flat.table | relation(m.schema) }}
 for each row execute function {{ S | ident }}.flat_delete()
@@ -10,7 +10,11 @@ language plpgsql security definer set search_path = {{ m.search_path | path }} a
 declare
     {{ variables() }}
 begin
-{{ enter('f2h') | trusted }}
+{% set there %}
+select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+            where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('old') }}
+{%- endset %}
+{{ enter('f2h', echo=gone(there)) | trusted }}
     if {{ m.flat.status | column('old') }} is distinct from 'active' then
         perform tandem._resolve({{ m.name | literal }}, {{ m.flat.key | column('old') }}::text, 'deleted');
     end if;

@@ -14,7 +14,7 @@ declare
 begin
     perform tandem._in_read_committed({{ m.name | literal }}, {{ (m.flat.table ~ ' can be truncated') | literal }},
         'TRUNCATE takes rows that this transaction''s snapshot does not see; their other side would stay.');
-    v_token := tandem._mark(v_origin);
+    v_token := tandem._mark(v_origin, {{ m.name | literal }}, -1);
     -- Row by row, because each row's complement is kept by the one routine that knows how.
     for r_flat in
         select {{ m.flat.key | column('flat') }}::text as flat_key, {{ m.leaf.sync | column('flat') }} as leaf_id

@@ -5,8 +5,8 @@ on {{ m.flat.table | relation(m.schema) }}
 for each row when (case when pg_catalog.current_setting('tandem.origin', true)
         like pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth(), ':%')
     and pg_catalog.has_schema_privilege({{ S | ident | literal }}, 'create')
-    then pg_catalog.current_setting('tandem.origin', true) <> pg_catalog.concat(
-        'sync:', pg_catalog.pg_trigger_depth(), ':', pg_catalog.currval('tandem.origin'::regclass))
+    then not pg_catalog.starts_with(pg_catalog.current_setting('tandem.origin', true), pg_catalog.concat(
+        'sync:', pg_catalog.pg_trigger_depth(), ':', pg_catalog.currval('tandem.origin'::regclass), ':'))
     else true end)
 execute function {{ S | ident }}.guard()
 {%- endmacro %}

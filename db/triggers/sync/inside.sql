@@ -6,7 +6,7 @@ declare
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_token bigint;
 begin
-    v_token := tandem._mark(v_origin);
+    v_token := tandem._mark(v_origin, {{ m.name | literal }}, -1);
     new.result := case new.verb
         when 'migrate' then {{ S | ident }}._migrate_batch(new.run_id, new.batch_rows, new.failure)
         when 'link' then tandem._link_batch({{ m.name | literal }}, new.run_id, new.batch_rows)

@@ -1,4 +1,4 @@
-{% from 'triggers/sync/frame.jinja' import variables, enter, leave with context %}
+{% from 'triggers/sync/frame.jinja' import variables, enter, gone, leave with context %}
 {% macro trigger() %}
 create trigger tandem_22_delete after delete on {{ m.leaf.table | relation(m.schema) }}
 for each row execute function {{ S | ident }}.leaf_delete()
@@ -11,7 +11,11 @@ declare
     v_key text;
     v_status text;
 begin
-{{ enter('h2f') | trusted }}
+{% set there %}
+select from {{ m.flat.table | relation(m.schema) }} as flat
+            where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('old') }}
+{%- endset %}
+{{ enter('h2f', echo=gone(there)) | trusted }}
     delete from {{ m.flat.table | relation(m.schema) }} as flat
     where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('old') }}
         and not exists (

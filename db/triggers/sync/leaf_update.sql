@@ -1,5 +1,5 @@
 {% from 'procedures/sync/macros.jinja' import is_due with context %}
-{% from 'triggers/sync/frame.jinja' import variables, enter, leave, unfit with context %}
+{% from 'triggers/sync/frame.jinja' import as_meant, enter, leave, unfit, variables with context %}
 {% macro trigger() %}
 create trigger tandem_21_update after update on {{ m.leaf.table | relation(m.schema) }}
 for each row execute function {{ S | ident }}.leaf_update()
@@ -25,7 +25,7 @@ begin
 not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
 {%- for pair in m.leaf.pairs %} or v_changed_{{ loop.index | literal }}{% endfor %})
 {%- endset %}
-{{ enter('h2f', unchanged, changes) | trusted }}
+{{ enter('h2f', unchanged, changes, m | meant_bits(false), as_meant(m | leaf_bits)) | trusted }}
 {{ unfit(m.leaf) | trusted }}
 {% if m.satellites %}
     -- A due row comes into force with any write of its leaf; not where this transaction has written the

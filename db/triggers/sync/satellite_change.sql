@@ -37,7 +37,7 @@ begin
         or {{ name | changed('text') }}
 {%- endfor %}))
 {%- endset %}
-{{ enter('h2f', unchanged) | trusted }}
+{{ enter('h2f', unchanged, about=m | column_bits(satellite.pairs)) | trusted }}
     if tg_op <> 'INSERT' then
         v_old := {{ satellite.parent | column('old') }};
         v_was := {{ satellite.effective | column('old') }};
