@@ -116,7 +116,7 @@ def test_repair_that_goes_on_mends_all(db: Database) -> None:
 
 @pytest.mark.parametrize("publication", ["for table tblproduct", "for table other"])
 def test_a_publication_stops_nothing(db: Database, publication: str) -> None:
-    """A publication, of whatever table, is a note for the mapped tables and no more."""
+    """A publication that goes with the replica identity is a note, of whatever table."""
     owner = db.owner()
     owner.execute("create table other (id bigint primary key)")
     owner.execute(f"create publication pub {publication}".encode())
