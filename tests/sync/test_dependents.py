@@ -63,6 +63,88 @@ BUILT = {
         "alter table tblproduct drop column short",
         "short",
     ),
+    # these use a view as a type
+    "column": (
+        "create table public.holder (r tandem_products.flat)",
+        "drop table public.holder",
+        "column r of table public.holder",
+    ),
+    "column of an array": (
+        "create table public.holder (r tandem_products.flat[])",
+        "drop table public.holder",
+        "column r of table public.holder",
+    ),
+    "domain": (
+        "create domain public.d as tandem_products.flat",
+        "drop domain public.d",
+        "type public.d",
+    ),
+    "argument": (
+        "create function public.f(tandem_products.hierarchy) returns int language sql"
+        " as 'select 1'",
+        "drop function public.f",
+        "function public.f(tandem_products.hierarchy)",
+    ),
+    "trigger with a name like ours": (
+        "create function public.t() returns trigger language plpgsql"
+        " set search_path = pg_catalog, pg_temp as 'begin return new; end';"
+        "create trigger tandem_mine before update of syncstatus on tblproduct"
+        " for each row execute function public.t()",
+        "drop trigger tandem_mine on tblproduct",
+        "trigger tandem_mine",
+    ),
+    "view of a child": (
+        "create table public.child () inherits (tblproduct);"
+        "create view public.report as select configid from public.child",
+        "drop view public.report; drop table public.child",
+        "public.report",
+    ),
+    "view in our schema": (
+        "create view tandem_products.mine as select configid from tblproduct",
+        "drop view tandem_products.mine",
+        "tandem_products.mine",
+    ),
+    "CHECK of a domain": (
+        "create domain public.d as tblproduct check ((value).configid is not null)",
+        "drop domain public.d",
+        "constraint d_check of domain public.d",
+    ),
+    # these PostgreSQL drops with the column, or the view, and says nothing
+    "index": (
+        "create unique index mine on tblproduct (productid) where syncstatus = 'active'",
+        "drop index mine",
+        "index public.mine",
+    ),
+    "index of a child": (
+        "create table public.child () inherits (tblproduct);"
+        "create index mine on public.child (configid)",
+        "drop table public.child",
+        "index public.mine",
+    ),
+    "foreign key": (
+        "alter table tblproduct add constraint mine foreign key (configid) references tblconfig"
+        " deferrable initially deferred",
+        "alter table tblproduct drop constraint mine",
+        "constraint mine on table public.tblproduct",
+    ),
+    "CHECK": (
+        "alter table tblproduct add constraint mine check (syncstatus <> '' or sku <> '')",
+        "alter table tblproduct drop constraint mine",
+        "constraint mine on table public.tblproduct",
+    ),
+    "statistics": (
+        "create statistics public.mine on sku, syncstatus from tblproduct",
+        "drop statistics public.mine",
+        "statistics object public.mine",
+    ),
+    "trigger of a view": (
+        "create function public.t() returns trigger language plpgsql"
+        " set search_path = pg_catalog, pg_temp as 'begin return new; end';"
+        "create trigger mine instead of update on tandem_products.flat"
+        " for each row execute function public.t()",
+        "drop trigger mine on tandem_products.flat",
+        "trigger mine",
+    ),
 }
 
 
@@ -84,6 +166,19 @@ def test_dropping_the_columns_is_refused_before_anything_is_done(db: Database, w
     assert one(conn, "select count(*) from tblconfig where sku = 'still'") == 1
 
     conn.execute(remove.encode())
+    conn.execute(DROP.encode())
+    assert one(conn, "select phase from tandem.mapping") == "deployed"
+
+
+def test_properties_of_the_columns_go_with_them(db: Database) -> None:
+    """A default, NOT NULL, and statistics targets are the column's own; a child has copies."""
+    conn = synced(db, 5)
+    conn.execute(
+        "create table public.child () inherits (tblproduct);"
+        "alter table tblproduct alter configid set default gen_random_uuid(),"
+        " alter syncstatus set not null, alter syncstatus set statistics 500"
+    )
+    assert conn.execute(FINDING, ("objects of others use%",)).fetchall() == []
     conn.execute(DROP.encode())
     assert one(conn, "select phase from tandem.mapping") == "deployed"
 
@@ -225,9 +320,25 @@ USERS = {
         "drop table {schema}.v",
     ),
     "row type": ("create table {schema}.v (s tandem.progress)", "drop table {schema}.v"),
+    "array": ("create table {schema}.v (s tandem.progress[])", "drop table {schema}.v"),
     "function": (
         "create function {schema}.v(tandem.status) returns int language sql as 'select 1'",
         "drop function {schema}.v(tandem.status)",
+    ),
+    "argument of an array": (
+        "create function {schema}.v(tandem.status[]) returns int language sql as 'select 1'",
+        "drop function {schema}.v(tandem.status[])",
+    ),
+    "CHECK of a domain": (
+        "create domain {schema}.v as uuid check (value <> tandem.new_id())",
+        "drop domain {schema}.v",
+    ),
+    "trigger with a name like ours": (
+        "create function {schema}.f() returns trigger language plpgsql as 'begin return new; end';"
+        "create table {schema}.v (id uuid);"
+        "create trigger tandem_mine before insert on {schema}.v for each row"
+        " when (new.id = tandem.new_id()) execute function {schema}.f()",
+        "drop table {schema}.v; drop function {schema}.f()",
     ),
     "of a mapping": (
         "create view {schema}.v as select {upsert}",
@@ -274,3 +385,22 @@ def test_tables_and_triggers_of_ours_are_not_replaced_and_may_be_used(db: Databa
     conn.execute("create view public.runs as select run_id from tandem.run")
     deploy_anew(conn)
     assert one(conn, "select count(*) from public.runs") > 0
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        "create view public.v as select * from tandem_products.flat",
+        "create table public.v (r tandem_products.hierarchy)",
+        "create table public.v (r tandem_products.flat[])",
+    ],
+)
+def test_the_views_of_a_mapping_are_not_replaced_and_may_be_used(db: Database, build: str) -> None:
+    """prepare made them; a deployment leaves them as they are."""
+    conn = synced(db, 5)
+    before = one(conn, "select 'tandem_products.flat'::regclass::oid")
+    conn.execute(build.encode())
+    deploy_anew(conn)
+    assert one(conn, "select 'tandem_products.flat'::regclass::oid") == before
+    with pytest.raises(TandemError, match="depend on it"):
+        undeploy(conn)

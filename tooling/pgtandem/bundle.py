@@ -124,8 +124,8 @@ begin
         if v_others is not null then
             raise exception 'objects that are not pgtandem''s depend on it'
             using errcode = 'TD020',
-                detail = format('%s. A deployment replaces all views and routines. '
-                    'Nothing was changed.', v_others),
+                detail = format('%s. A deployment replaces all routines, and the views of the '
+                    'schema tandem. Nothing was changed.', v_others),
                 hint = 'Drop them, deploy, and make them again: select from the views of the '
                     'schema tandem, but do not build on them.';
         end if;
