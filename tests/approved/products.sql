@@ -2456,7 +2456,8 @@ begin
         return null;
     end if;
     v_call := tandem._mark(v_origin, 'products', case when v_changed_1 then 16 else 0 end + case when v_changed_2 then 32 else 0 end
-            + case when v_changed_3 then 64 else 0 end + case when v_changed_4 then 128 else 0 end);
+            + case when v_changed_3 then 64 else 0 end + case when v_changed_4 then 128 else 0 end
+            + case when old.catalogid is distinct from new.catalogid then 14 else 0 end);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
 
     -- A due row comes into force with any write of its leaf; not where this transaction has written the
@@ -2577,7 +2578,7 @@ begin
         or old.name is distinct from new.name) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin, 'products', case when v_own then 0 else 2 end);
+    v_call := tandem._mark(v_origin, 'products', case when v_own then 0 else 14 end);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
     perform tandem._in_read_committed('products', 'a row of tblbaseproduct can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
@@ -2645,7 +2646,7 @@ begin
         or old.version is distinct from new.version) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin, 'products', case when v_own then 0 else 4 end);
+    v_call := tandem._mark(v_origin, 'products', case when v_own then 0 else 14 end);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
     perform tandem._in_read_committed('products', 'a row of tblproductversion can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
@@ -2721,7 +2722,7 @@ begin
         or old.name is distinct from new.name) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin, 'products', case when v_own then 0 else 8 end);
+    v_call := tandem._mark(v_origin, 'products', case when v_own then 0 else 14 end);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
     perform tandem._in_read_committed('products', 'a row of tblcatalog can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');

@@ -334,11 +334,24 @@ def test_two_key_ranges_restore_levels_at_once(db: Database) -> None:
     assert one(owner, "select count(*) from tblcatalog where description = 'mine'") == 4
 
 
-@pytest.mark.parametrize("what", ["sku", "price", "move", "delete"])
-def test_what_a_new_program_writes_before_the_row_is_linked_stays(db: Database, what: str) -> None:
+@pytest.mark.parametrize("own", [False, True], ids=["", "derived"])
+@pytest.mark.parametrize("what", ["sku", "price", "move", "move and sku", "delete"])
+def test_what_a_new_program_writes_before_the_row_is_linked_stays(
+    db: Database, what: str, own: bool
+) -> None:
     """The way forward after p_drop_columns: the sync is on, the row's batch is still to come. A new
-    program's UPDATE, price, move or DELETE of its leaf reaches the flat row."""
+    program's UPDATE, price, move or DELETE of its leaf reaches the flat row; also where an own
+    trigger derives another mapped column from each of them."""
     owner = synced(db, 2)
+    if own:
+        owner.execute(
+            "create function public.derive() returns trigger language plpgsql"
+            " set search_path = public, pg_temp as $$ begin"
+            " new.status := left(concat(new.sku, new.amount::integer, new.catalogname), 20);"
+            " return new; end $$;"
+            "create trigger derive before update on tblproduct"
+            " for each row execute function public.derive()"
+        )
     leaf = config(owner, 2)
     forward_to_rows(owner)
     new = db.new_app()
@@ -351,6 +364,13 @@ def test_what_a_new_program_writes_before_the_row_is_linked_stays(db: Database, 
             "with c as (insert into tblcatalog (versionid, name)"
             " select versionid, 'else' from tblproductversion returning *)"
             " update tblconfig set catalogid = c.catalogid from c where configid = %s",
+            (leaf,),
+        )
+    elif what == "move and sku":
+        new.execute(
+            "with c as (insert into tblcatalog (versionid, name)"
+            " select versionid, 'else' from tblproductversion returning *)"
+            " update tblconfig set catalogid = c.catalogid, sku = 'NEW' from c where configid = %s",
             (leaf,),
         )
     else:
@@ -366,6 +386,7 @@ def test_what_a_new_program_writes_before_the_row_is_linked_stays(db: Database, 
             "sku": [("NEW", 10, "home")],
             "price": [("s", 99, "home")],
             "move": [("s", 10, "else")],
+            "move and sku": [("NEW", 10, "else")],
             "delete": [],
         }[what]
     )

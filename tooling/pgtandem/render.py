@@ -7,6 +7,7 @@ is safe by construction: it quotes what it is given, or builds an expression fro
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import jinja2
 
@@ -191,17 +192,22 @@ def leaf_bits(mapping: Mapping) -> str:
     return summed([(MOVED, changed(leaf.parent, "uuid")), *own])
 
 
-def meant_bits(mapping: Mapping, moved: bool) -> str:
-    """What our write for a changed row is to change: the leaf's columns v_changed_1 and so on.
+def meant_bits(mapping: Mapping, side: Literal["flat", "leaf"]) -> str:
+    """What our write for a changed row of a side is to change: columns v_changed_1 and so on.
 
-    `moved`: where none did, the leaf's parent. Both at once are two writes: one is looked at.
+    A moved flat row moves its leaf; if the leaf's columns change as well, that is two writes, of
+    which one is looked at. A moved leaf gives its flat row the names of its new parents.
     """
     own = [f"v_changed_{number}" for number in range(1, len(mapping.leaf.pairs) + 1)]
     bits = [bit_of(mapping, pair) for pair in mapping.leaf.pairs]
     parts = [(bit, test) for bit, test in zip(bits, own, strict=True) if bit != SHARED]
-    if moved:
+    if side == "flat":
         parts.append((MOVED, f"not ({' or '.join(own) or 'false'})"))
-    return summed(parts) or "0"
+    else:
+        assert mapping.leaf.parent is not None
+        names = [pair for level in mapping.levels for pair in level.pairs]
+        parts.append((column_bits(mapping, names), changed(mapping.leaf.parent, "uuid")))
+    return summed(parts)
 
 
 def one_line_literal(value: object) -> str:

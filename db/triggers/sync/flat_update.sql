@@ -31,7 +31,7 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
         or {% if pair in m.leaf.pairs %}v_changed_{{ (m.leaf.pairs.index(pair) + 1) | literal }}{% else %}{{ pair | flat_changed }}{% endif %}
 {%- endfor %})
 {%- endset %}
-{{ enter('f2h', unchanged, changes, m | meant_bits(true), as_meant(m | flat_bits)) | trusted }}
+{{ enter('f2h', unchanged, changes, m | meant_bits('flat'), as_meant(m | flat_bits)) | trusted }}
     if {{ m.flat.key | changed(m.flat.key_type) }} then
         if {{ m.leaf.sync | column('old') }} is null then
             v_kept := {{ S | ident }}._kept_for({{ m.flat.key | column('old') }}::text);

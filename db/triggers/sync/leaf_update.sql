@@ -25,7 +25,7 @@ begin
 not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
 {%- for pair in m.leaf.pairs %} or v_changed_{{ loop.index | literal }}{% endfor %})
 {%- endset %}
-{{ enter('h2f', unchanged, changes, m | meant_bits(false), as_meant(m | leaf_bits)) | trusted }}
+{{ enter('h2f', unchanged, changes, m | meant_bits('leaf'), as_meant(m | leaf_bits)) | trusted }}
 {{ unfit(m.leaf) | trusted }}
 {% if m.satellites %}
     -- A due row comes into force with any write of its leaf; not where this transaction has written the
