@@ -13,6 +13,7 @@ import pytest
 
 from pgtandem.deploy import deploy
 from pgtandem.mapping import parse_mapping
+from pgtandem.sqltext import ident
 from support.databases import Database, TestServer
 from sync.catalogue import add, assert_same, counts, hierarchy
 from sync.conftest import Templates
@@ -110,6 +111,33 @@ def test_trap_27_nothing_of_ours_is_open_to_everyone(shop: Shop) -> None:
 
 
 # 28 -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", ["operator", "admin"])
+def test_trap_27_a_level_needs_no_right_on_the_schema_of_the_tables(
+    order_shop: Shop, level: str
+) -> None:
+    """Every verb that operators may call works without USAGE on the schema, plan among them; a
+    role without a level gets no further by it."""
+    shop = order_shop
+    shop.owner.execute(f"revoke usage on schema {ident(shop.mapping.schema)} from old_app")
+    shop.owner.execute(f"insert into {shop.flat} (\"select\", \"Kunde Name\") values ('B-1', 'A')")
+    shop.owner.execute("analyze")
+    assert sqlstate(shop.old, "select * from tandem.plan('orders')") == "42501"
+    shop.owner.execute("select tandem.grant_to('old_app', %s)", (level,))
+    assert sqlstate(shop.old, f"select from {shop.flat}") == "42501"
+    verbs = (
+        *(f"select * from tandem.{verb}('orders')" for verb in ("plan", "analyze", "validate")),
+        "select * from tandem.plan('orders', 10)",
+        "select * from tandem.drift('orders')",
+        "select * from tandem.show('orders', 'B-1')",
+        "call tandem.repair('orders', 'flat')",
+        *(f"call tandem.{verb}('orders')" for verb in ("migrate", "retry_rejected", "apply_due")),
+    )
+    assert {verb: sqlstate(shop.old, verb) for verb in verbs} == dict.fromkeys(verbs)
+    query = "select disk_bytes, relation from tandem.plan('orders') where statement like 'call%mig%'"
+    assert shop.old.execute(query.encode()).fetchall() == shop.rows(query)
+
 
 
 @pytest.mark.parametrize("table", ["tblproduct", "tblconfig"])

@@ -10,11 +10,8 @@ as $plan$
 declare
     r_mapping tandem.mapping := tandem._mapping_of(p_mapping);
     v_flat text := pg_catalog.format('%I.%I', r_mapping.schema_name, r_mapping.flat_table);
-    v_rows numeric := (
-        select greatest(c.reltuples, 0) from pg_catalog.pg_class as c
-        where c.oid = pg_catalog.to_regclass(v_flat)
-    );
-    v_bytes bigint := coalesce(pg_catalog.pg_relation_size(pg_catalog.to_regclass(v_flat)), 0);
+    v_rows numeric;
+    v_bytes bigint;
     -- what a batch cost on the machines that this was measured on, where no sample was asked for
     v_us_per_row numeric := 45;
     v_wal_per_row numeric := 2300;
@@ -22,6 +19,12 @@ declare
     r_sample record;
 begin
     perform tandem._check_range('p_sample', p_sample, 1, 100000);
+    -- by its names: to_regclass is refused where the caller may not use the schema
+    select greatest(c.reltuples, 0), coalesce(pg_catalog.pg_relation_size(c.oid), 0)
+    into v_rows, v_bytes
+    from pg_catalog.pg_class as c
+    join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname = r_mapping.schema_name and c.relname = r_mapping.flat_table;
     if v_rows = 0 and v_bytes > 0 then
         v_rows := v_bytes / 120;  -- never analysed
     end if;
