@@ -30,6 +30,7 @@ insert into tblproduct (productname, version, catalogname, configname, amount)
 select 'Product ' || i % 40, nullif('v' || i % 3, 'v0'), 'cat' || i % 2, 'c' || i, i
 from generate_series(1, {rows}) as i
 """
+ORDERS = str(Path(__file__).parent / "mappings" / "orders.toml")
 PASSWORD = "not-for-others-4711"
 
 
@@ -537,10 +538,10 @@ def test_help_lists_every_verb_and_needs_no_database() -> None:
 
 
 @pytest.mark.slow
-def test_a_mapping_is_proved_on_a_server_of_its_own(tmp_path: Path) -> None:
-    done = pgtandem(
-        "test", "products", "--rows", "600", "--writes", "40", dsn=None, folder=tmp_path
-    )
+@pytest.mark.parametrize("mapping", ["products", ORDERS], ids=["products", "orders"])
+def test_a_mapping_is_proved_on_a_server_of_its_own(tmp_path: Path, mapping: str) -> None:
+    """Also one whose keys are made by a function of its schema (new_key)."""
+    done = pgtandem("test", mapping, "--rows", "600", "--writes", "40", dsn=None, folder=tmp_path)
     assert done.code == 0, done.out
     assert "FAILED" not in done.out
     assert "killed with SIGKILL" in done.out

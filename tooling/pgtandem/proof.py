@@ -143,7 +143,11 @@ class _Trial:
         create = sql.SQL("create table {} ({})")
         self.conn.execute(create.format(self.flat, sql.SQL(", ").join(columns)))
         if flat.new_key is not None:
-            function = sql.SQL("create function {}() returns {} language sql as {}")
+            # analyze refuses one without a search path
+            function = sql.SQL(
+                "create function {}() returns {} language sql"
+                " set search_path = pg_catalog, pg_temp as {}"
+            )
             body = sql.SQL("select {}::{}").format(new_key, _type(flat.key_type))
             self.conn.execute(
                 function.format(
