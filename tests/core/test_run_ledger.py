@@ -602,23 +602,32 @@ def test_a_migration_of_tables_that_lost_something_is_refused(db: Database) -> N
     assert "tandem.prepare" in (caught.value.diag.message_hint or "")
 
 
+HELD = ("running", None, None, "waits: tandem.setting pause is on")
+
+
 def test_pause_holds_every_run_until_it_is_off(db: Database) -> None:
     first, second = db.owner(), db.owner()
     prepared(second, 200)
     said: list[str] = []
     first.add_notice_handler(lambda diag: said.append(diag.message_primary or ""))
     setting(second, "pause", "on")
+    second.execute("select tandem.grant_to('old_app', 'reader')")
+    held = "select state, rows_per_second, eta_seconds, message from tandem.progress limit 1"
     with in_background(first, lambda: migrate(first, p_batch_rows=50)) as done:
         wait_for_batches(second, 1)
         before = last_run(second, "batches")
         time.sleep(1.2)  # two turns of the holding loop
         assert last_run(second, "batches") == before
+        watch = db.old_app()
+        # for an instant, between a COMMIT and the next lock, nobody is seen at it
+        wait_until(lambda: watch.execute(held).fetchall() == [HELD], "the hold is shown")
         setting(second, "pause", "off")
         done.result(30)
     assert [line for line in said if "waits: " in line] == [
         "migrate products waits: tandem.setting pause is on"
     ]
     assert last_run(second, "state") == ("done",)
+    assert "waits" not in watch.execute(held).fetchall()[0][3]
 
 
 def test_a_run_waits_for_long_transactions_where_it_is_asked_to(db: Database) -> None:
@@ -801,7 +810,7 @@ def test_prepare_refuses_what_is_there_in_another_shape(db: Database) -> None:
 COLUMNS = """
     run_id kind mapping phase state done_rows total_rows percent rows_per_second eta_seconds
     read_rows written_rows unchanged_rows rejected_rows batches attempt started_at finished_at
-    running_now message
+    running_now message dry_run
 """.split()
 
 
@@ -811,6 +820,23 @@ def test_progress_has_the_columns_that_programs_read(db: Database) -> None:
         c.name for c in conn.execute("select * from tandem.progress limit 0").description or ()
     ]
     assert set(COLUMNS) <= set(names)
+
+
+def test_a_dry_run_is_no_migration(db: Database) -> None:
+    """tandem.progress says which runs only count, and the metrics leave them out."""
+    conn = db.owner()
+    prepared(conn, 30)
+    migrate(conn, p_dry_run=True)
+    migrate(conn)
+    conn.execute("call tandem.repair('products', 'flat')")
+    query = "select kind, dry_run from tandem.progress where kind <> 'prepare' order by run_id"
+    assert conn.execute(query).fetchall() == [
+        ("migrate", True), ("migrate", False), ("repair", True),
+    ]  # fmt: skip
+    query = "select labels ->> 'kind', value from tandem.metrics where metric = %s"
+    runs = dict(conn.execute(query, ("tandem_runs",)).fetchall())
+    assert (runs["migrate"], runs.get("repair")) == (1, None)
+    assert dict(conn.execute(query, ("tandem_run_rows_read",)).fetchall())["migrate"] == 30
 
 
 def test_progress_says_how_far_and_whether_somebody_is_at_it(db: Database) -> None:

@@ -13,8 +13,8 @@ select
         when r.total_rows > 0
             then least(100, pg_catalog.round(100.0 * r.read_rows / r.total_rows, 1))
     end as percent,
-    pg_catalog.round(s.rate, 0) as rows_per_second,
-    case when r.finished_at is null and s.rate > 0
+    case when h.reason is null then pg_catalog.round(s.rate, 0) end as rows_per_second,
+    case when r.finished_at is null and s.rate > 0 and h.reason is null
         then pg_catalog.round(greatest(0, r.total_rows - r.read_rows) / s.rate, 0)
     end as eta_seconds,
     r.read_rows,
@@ -29,11 +29,19 @@ select
     l.alive as running_now,
     r.backend_pid,
     r.started_by,
-    coalesce(r.error_message, r.message) as message
+    coalesce('waits: ' || h.reason, r.error_message, r.message) as message,
+    coalesce((r.params ->> 'dry_run')::boolean, false) as dry_run
 from tandem.run as r
 cross join lateral (
     select r.finished_at is null and tandem._running(r.run_id) as alive
 ) as l
+cross join lateral (
+    -- what is one transaction does not stop between batches
+    select case when l.alive and not r.params @> '{"one_transaction": true}' then (
+        select w.reason from tandem._hold_reason() as w (reason)
+        where w.reason <> '' and w.reason not like 'cannot see %'
+    ) end as reason
+) as h
 left join lateral (
     -- the last second of batches says how fast it is now
     select pg_catalog.sum(b.read_rows) / nullif(greatest(
@@ -53,5 +61,7 @@ order by r.run_id desc;
 comment on view tandem.progress is
 'A row per run, the newest first: how far, how fast, how long yet, and whether a session works on '
 'it now. State interrupted: it was cancelled or killed, and the same CALL goes on with it; '
-'superseded: another call took its place; failed: an error ended it. Readers may read it. '
+'superseded: another call took its place; failed: an error ended it. A run that is held (pause, '
+'max_transaction_age, max_replica_lag) says in message why, and has no rate. dry_run: it only '
+'counts. Readers may read it. '
 'Example: select * from tandem.progress where running_now;';

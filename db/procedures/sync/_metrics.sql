@@ -66,6 +66,8 @@ begin
             ) as running,
             pg_catalog.sum(n.read_rows) as rows_read, pg_catalog.sum(n.rejected_rows) as rejected
         from tandem.run as n
+        -- what only counts is no migration
+        where not n.params @> '{"dry_run": true}'
         group by n.kind, n.mapping
     ) as r
     cross join lateral (
