@@ -100,6 +100,9 @@ def test_migrate_asks_for_the_indexes_that_prepare_left_for_later(db: Database) 
     conn = db.owner()
     statements = left_for_later(conn, 50)
     assert len(statements) == 4
+    (message,) = last_run(conn, "message")
+    assert message == f"prepared, but indexes are left to build (4); next: {one(conn, NEXT_STEP)}"
+    assert statements[0] in message
     for dry_run in (True, False):
         with pytest.raises(psycopg.Error) as caught:
             migrate(conn, p_dry_run=dry_run)

@@ -7,6 +7,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $prepare_step$
 declare
+    v_left integer := 0;
     r_missing record;
     r_result tandem.step_result;
 begin
@@ -52,6 +53,7 @@ begin
     loop
         raise notice 'left to do, outside a transaction: %;', pg_catalog.regexp_replace(
             r_missing.statement, ' index ', ' index concurrently ');
+        v_left := v_left + 1;
     end loop;
     if (tandem._mapping_of(p_mapping)).phase in ('syncing', 'migrated') then
         -- a trigger that was gone is made switched off
@@ -62,7 +64,13 @@ begin
     end if;
     r_result.done := true;
     r_result.message := 'prepared';
-    if (tandem._mapping_of(p_mapping)).phase = 'prepared' then
+    if v_left > 0 then
+        -- migrate refuses to begin without them
+        r_result.message := pg_catalog.format(
+            'prepared, but indexes are left to build (%s); next: %s', v_left,
+            tandem._next_step(p_mapping)
+        );
+    elsif (tandem._mapping_of(p_mapping)).phase = 'prepared' then
         r_result.message := pg_catalog.format(
             'prepared; next: CALL tandem.migrate(%L);', p_mapping
         );
