@@ -540,3 +540,14 @@ def test_a_trigger_that_prepare_makes_again_is_switched_on(db: Database) -> None
     owner.execute("call tandem.prepare('products')")
     db.new_app().execute("update tblconfig set status = 'sold'")
     assert drift(owner) == []
+
+
+def test_drift_without_a_limit(shop: Shop) -> None:
+    """As the command line's --limit: 0 is all, like NULL; a negative one is refused."""
+    shop.owner.execute("select tandem.set_sync('products', 'flat_to_hierarchy', false)")
+    shop.old.execute("insert into tblproduct (productname) select 'p' || i from generate_series(1, 3) i")
+    count = "select count(*) from tandem.drift('products', {})"
+    assert [shop.value(count.format(limit)) for limit in ("2", "0", "null")] == [2, 3, 3]
+    with pytest.raises(psycopg.Error) as caught:
+        shop.owner.execute("select * from tandem.drift('products', -1)")
+    assert (caught.value.sqlstate, bool(caught.value.diag.message_hint)) == ("22023", True)

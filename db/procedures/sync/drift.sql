@@ -15,12 +15,12 @@ begin
     perform tandem._require_phase(p_mapping, 'drift', array['prepared', 'syncing', 'migrated']);
     v_query := tandem._drift_query(p_mapping);
     perform pg_catalog.set_config('search_path', tandem._path_of(p_mapping), true);
-    return query execute v_query using pg_catalog.clock_timestamp(), p_limit;
+    return query execute v_query using pg_catalog.clock_timestamp(), nullif(p_limit, 0);
 end
 $drift$;
 
 comment on function tandem.drift(text, integer) is
 'Where the flat table and the hierarchy differ, a row per column. Kinds value, link, flat_only, '
 'hierarchy_only and not_migrated are drift; price_due (a dated row not yet applied) and '
-'rejected are not. Operators may call it. '
+'rejected are not. At most p_limit rows; 0 or NULL: all. Operators may call it. '
 'Example: select * from tandem.drift(''products'');';
