@@ -107,6 +107,57 @@ def test_a_fault_of_a_mapping_is_found(owner: Connection, fault: str) -> None:
     assert cure
 
 
+@pytest.mark.parametrize(
+    ("fault", "cure"),
+    [
+        ("alter table tblproduct enable trigger all", "'log', false"),
+        ("alter table tblcatalog disable trigger tandem_21_update", "'hierarchy_to_flat', true"),
+        ("select tandem.set_sync('products', 'flat_to_hierarchy', false)",
+            "'flat_to_hierarchy', true"),
+    ],
+)  # fmt: skip
+def test_the_cure_of_a_switch_can_be_pasted(owner: Connection, fault: str, cure: str) -> None:
+    owner.execute(fault.encode())
+    _, _, statement = check(owner, "sync switches")
+    assert (statement or "").startswith(f"SELECT tandem.set_sync('products', {cure});"), statement
+    owner.execute((statement or "").encode())
+    assert check(owner, "sync switches")[0] == "ok"
+
+
+def test_a_switch_that_a_broken_run_has_left_is_cured_by_the_run(db: Database) -> None:
+    owner = db.owner()
+    prepared(owner, 20)
+    migrate(owner, p_max_batches=1)
+    while one(owner, "select count(*) from tandem._switches('products') as s where s.enabled") == 0:
+        migrate(owner, p_max_batches=1)
+    assert one(owner, "select phase from tandem.mapping") == "prepared"
+    state, _, cure = check(owner, "sync switches")
+    assert (state, (cure or "").startswith("CALL tandem.migrate(")) == ("problem", True), cure
+
+
+def test_the_cure_of_rejected_rows_fits_the_phase(owner: Connection) -> None:
+    owner.execute("insert into tblproduct (productname) values (' ')")
+    assert "CALL tandem.retry_rejected('products');" in str(check(owner, "rejected rows")[2])
+    owner.execute("call tandem.rollback('products')")
+    cure = str(check(owner, "rejected rows")[2])
+    assert ("retry_rejected" in cure, "CALL tandem.migrate('products')" in cure) == (False, True)
+    owner.execute("call tandem.migrate('products')")
+
+
+def test_what_a_rollback_drops_is_no_change_of_the_users(owner: Connection) -> None:
+    """The sync columns go with p_drop_columns: status, metrics and doctor do not call that
+    stale, and prepare begins anew."""
+    owner.execute("call tandem.rollback('products', p_drop_columns => true)")
+    assert one(owner, "select stale from tandem.status") is None
+    assert one(owner, "select value from tandem.metrics where metric = 'tandem_stale'") == 0
+    assert check(owner, "mapping fits the tables")[:2] == ("ok", "not prepared")
+    owner.execute("alter table tblproduct add colour text")
+    owner.execute("call tandem.prepare('products')")
+    assert check(owner, "mapping fits the tables")[0] == "ok"
+    owner.execute("alter table tblproduct add size text")
+    assert "size" in check(owner, "mapping fits the tables")[1]
+
+
 def test_an_index_that_is_gone_is_found(owner: Connection) -> None:
     index = one(
         owner,

@@ -11,6 +11,7 @@ declare
     v_broken text;
     v_unanalyzed text;
     v_dead text;
+    v_switches text;
     r_status record;
 begin
     select * into strict r_status from tandem._status() as s where s.mapping = p_mapping;
@@ -50,6 +51,26 @@ begin
     cross join lateral pg_catalog.jsonb_object_keys(m.definition -> 'tables') as t (name)
     join pg_catalog.pg_stat_all_tables as s on s.relid = pg_catalog.to_regclass(t.name)
     where m.name = p_mapping;
+    -- in another phase a run has broken off: the next step names it
+    select pg_catalog.string_agg(pg_catalog.format(
+        'SELECT tandem.set_sync(%s, %L, %s);', v_name, w.direction, w.wanted::text
+    ), ' ' order by w.ordinal)
+    into v_switches
+    from tandem.mapping as m
+    cross join lateral (
+        values
+        (1, 'flat_to_hierarchy', r_status.flat_to_hierarchy,
+            m.flat_to_hierarchy or r_status.flat_to_hierarchy = 'off'),
+        (2, 'hierarchy_to_flat', r_status.hierarchy_to_flat,
+            m.hierarchy_to_flat or r_status.hierarchy_to_flat = 'off'),
+        (3, 'log', r_status.log, false)
+    ) as w (ordinal, direction, is_now, wanted)
+    where m.name = p_mapping and (
+        w.direction = 'log' and w.is_now = 'partly'
+        or w.direction <> 'log' and w.is_now = 'partly'
+            and r_status.phase in ('syncing', 'migrated')
+        or w.direction <> 'log' and w.is_now = 'off' and r_status.phase = 'migrated'
+    );
     return query
     select c.ordinal, c.check_name, c.state, c.value, case when c.state <> 'ok' then c.cure end
     from (
@@ -73,10 +94,12 @@ begin
             pg_catalog.format('flat_to_hierarchy %s, hierarchy_to_flat %s, log %s',
                 coalesce(r_status.flat_to_hierarchy, 'absent'),
                 coalesce(r_status.hierarchy_to_flat, 'absent'), coalesce(r_status.log, 'absent')),
-            pg_catalog.format('SELECT tandem.set_sync(%s, direction, enabled); sets all triggers '
-                'of a direction. What was written meanwhile: tandem.drift(%s).', v_name, v_name)),
+            coalesce(v_switches || case when v_switches like '%hierarchy%' then pg_catalog.format(
+                '  -- what was written meanwhile: SELECT * FROM tandem.drift(%s);', v_name
+            ) else '' end, r_status.next_step)),
         (104, 'mapping fits the tables', case when r_status.stale is null then 'ok'
-            else 'warning' end, coalesce(r_status.stale, 'unchanged since prepare'),
+            else 'warning' end, coalesce(r_status.stale, case r_status.phase
+                when 'deployed' then 'not prepared' else 'unchanged since prepare' end),
             pg_catalog.format('Take the change into the mapping, or CALL tandem.prepare(%s), '
                 'which takes note of it.', v_name)),
         (105, 'runs', case when v_broken is null then 'ok' else 'warning' end,
@@ -85,8 +108,11 @@ begin
         (106, 'rejected rows', case when r_status.rejected_rows = 0 then 'ok'
             else 'warning' end,
             r_status.rejected_rows::text || coalesce('; the last: ' || r_status.last_rejection, ''),
-            pg_catalog.format('SELECT * FROM tandem.rejected_row WHERE resolved_at IS NULL; '
-                'correct the rows, or CALL tandem.retry_rejected(%s);', v_name)),
+            pg_catalog.format(case when r_status.phase in ('syncing', 'migrated')
+                then 'SELECT * FROM tandem.rejected_row WHERE resolved_at IS NULL; '
+                    'correct the rows, or CALL tandem.retry_rejected(%s);'
+                else 'SELECT * FROM tandem.rejected_row WHERE resolved_at IS NULL; '
+                    'correct the rows; CALL tandem.migrate(%s) takes them.' end, v_name)),
         (107, 'dated rows', case when r_status.overdue_rows = 0 then 'ok' else 'warning' end,
             pg_catalog.format('%s overdue, %s in all', r_status.overdue_rows, r_status.due_rows),
             pg_catalog.format('CALL tandem.apply_due(%s); and schedule it.', v_name)),

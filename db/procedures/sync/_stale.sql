@@ -17,7 +17,9 @@ as $_stale$
             from pg_catalog.jsonb_each(tandem._shape(p_mapping)) as u
             cross join lateral pg_catalog.jsonb_each_text(u.value) as c
         ) as b on b.relation = a.relation and b.key = a.key
+        -- a rollback to the flat table alone has dropped what prepare saw
         where (tandem._mapping_of(p_mapping)).shape is not null
+            and (tandem._mapping_of(p_mapping)).phase <> 'deployed'
     )
 
     select pg_catalog.string_agg(pg_catalog.format('%s: %s, was %s', c.name,
@@ -27,5 +29,5 @@ as $_stale$
 $_stale$;
 
 comment on function tandem._stale(text) is
-'What changed in the tables of a mapping since prepare, or NULL: '
-'the mapping may need the new column.';
+'What changed in the tables of a mapping since prepare, or NULL '
+'(also while it is not prepared): the mapping may need the new column.';
