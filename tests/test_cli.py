@@ -115,7 +115,12 @@ def test_from_deploy_to_undeploy(bare_db: Database, tmp_path: Path) -> None:
 
     shown_only = run("rollback", "products")
     assert shown_only.code == 1
-    assert "call tandem.rollback" in shown_only.out
+    assert "call tandem.rollback('products');" in shown_only.out
+    shown_only = run("rollback", "products", "--hierarchy", "remove", "--drop-columns")
+    words = "('products', p_hierarchy => 'remove', p_drop_columns => true);"
+    assert (shown_only.code, f"call tandem.rollback{words}" in shown_only.out) == (1, True)
+    assert "ACCESS EXCLUSIVE" in shown_only.out and "takes out" in shown_only.out
+    refused(run("rollback", "prodcts"), 2, "TD001")
     assert run("rollback", "products", "--yes").code == 0
     (status,) = run("status", "--json").json()
     assert status["phase"] == "prepared"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
+from psycopg import sql
 
 from pgtandem.cli.options import State, connected, database, mapping_argument, say, this_command
-from pgtandem.cli.output import SQL_ON_SCREEN, print_record, print_table, select
+from pgtandem.cli.output import print_record, select
 from pgtandem.cli.running import call, latest_run, phase_of, run_pairs
 from pgtandem.errors import EXIT_REFUSED
 
@@ -29,23 +32,45 @@ def command(state: State, mapping: str, hierarchy: str, drop_columns: bool, yes:
     later way forward.
     """
     with database(state) as db:
+        statement = rollback_call(mapping, hierarchy, drop_columns).as_string(db.conn)
         if not yes:
-            steps = select(
+            (lock, blocks, undo) = select(
                 db.conn,
-                "select p.step, p.statement, p.lock_mode, p.blocks, p.run_by, p.note "
-                "from tandem.plan(%s) as p where p.verb = 'rollback' order by p.step",
+                "select p.lock_mode, p.blocks, p.undo from tandem.plan(%s) as p "
+                "where p.verb = 'rollback' and (p.statement ~ 'p_drop_columns') = %s",
                 mapping,
+                drop_columns,
+            ).rows[0]
+            print_record(
+                [
+                    ("statement", f"{statement};"),
+                    ("lock", lock),
+                    ("blocks", blocks),
+                    ("does", "; ".join(_doings(hierarchy, drop_columns))),
+                    ("undo", f"{undo};"),
+                ]
             )
-            print_table(steps.columns, steps.rows, limit=SQL_ON_SCREEN)
             say(f"Nothing was changed. To do it:  {this_command('--yes')}")
             raise click.exceptions.Exit(EXIT_REFUSED)
-        call(
-            db,
-            "call tandem.rollback(p_mapping => %s, p_hierarchy => %s, p_drop_columns => %s)",
-            (mapping, hierarchy, drop_columns),
-            kind="rollback",
-            mapping=mapping,
-        )
+        call(db, statement, (), kind="rollback", mapping=mapping)
         print_record(run_pairs(latest_run(db, "rollback", mapping)))
         phase = phase_of(db, mapping)
         say(f"{mapping} is in phase {phase}.")
+
+
+def rollback_call(mapping: str, hierarchy: str, drop_columns: bool) -> sql.Composed:
+    """The CALL, with the arguments that are not the defaults."""
+    arguments: list[sql.Composable] = [sql.Literal(mapping)]
+    if hierarchy != "keep":
+        arguments.append(sql.SQL("p_hierarchy => {}").format(sql.Literal(hierarchy)))
+    if drop_columns:
+        arguments.append(sql.SQL("p_drop_columns => true"))
+    return sql.SQL("call tandem.rollback({})").format(sql.SQL(", ").join(arguments))
+
+
+def _doings(hierarchy: str, drop_columns: bool) -> Iterator[str]:
+    yield "switches the sync off, notes which row belongs to which leaf"
+    if hierarchy == "remove":
+        yield "takes out of the new tables what came from the flat table, and keeps it"
+    if drop_columns:
+        yield "drops the views, the triggers and the sync columns"
