@@ -61,6 +61,32 @@ def test_the_same_twice_is_nothing_to_do(bare_db: Database, products: Mapping) -
     assert catalog(conn) == objects
 
 
+def test_settings_that_were_deleted_are_what_they_were_at_first(
+    bare_db: Database, products: Mapping
+) -> None:
+    """Without its rows everything goes on as with the first ones; a deployment brings them back,
+    and leaves alone those that are there."""
+    conn = bare_db.owner()
+    deploy(conn, [products])
+    query = "select name, value, unit, description from tandem.setting order by name"
+    first = conn.execute(query).fetchall()
+    assert first == conn.execute(query.replace("setting", "_settings()")).fetchall()
+    conn.execute("delete from tandem.setting")
+    fill(conn, 20)
+    for verb in ("prepare", "migrate"):
+        conn.execute(f"call tandem.{verb}('products')".encode())
+    assert one(conn, "select phase from tandem.status") == "migrated"
+    assert_in_step(conn)
+    assert deploy(conn, [products]).changed == ("package",)
+    assert conn.execute(query).fetchall() == first
+    assert deploy(conn, [products]).changed == ()
+    conn.execute("delete from tandem.setting where name <> 'pause'")
+    conn.execute("update tandem.setting set value = 'on'")
+    conn.execute(build_bundle([products]).sql.encode())
+    assert one(conn, "select value from tandem.setting where name = 'pause'") == "on"
+    assert one(conn, "select count(*) from tandem.setting") == len(first)
+
+
 def test_the_bundle_twice_is_harmless(bare_db: Database, products: Mapping) -> None:
     conn = bare_db.owner()
     script = build_bundle([products]).sql.encode()

@@ -242,6 +242,10 @@ $shared$;
 _PRIVILEGES = """\
 do $privileges$
 begin
+    -- what a newer version has, and what somebody has deleted
+    insert into tandem.setting (name, value, unit, description)
+    select s.name, s.value, s.unit, s.description from tandem._settings() as s
+    on conflict (name) do nothing;
     perform tandem._create_roles();
     perform tandem._apply_privileges();
 end

@@ -42,6 +42,8 @@ def deploy(conn: psycopg.Connection, mappings: Sequence[Mapping]) -> Deployed:
     bundle = build_bundle(mappings)
     installed = deployed_hashes(conn)
     changed = tuple(what for what, digest in bundle.hashes.items() if installed.get(what) != digest)
+    if not changed and _one(conn, _SETTING_MISSING):
+        changed = ("package",)
     if not changed:
         return Deployed(__version__, ())
     try:
@@ -51,6 +53,15 @@ def deploy(conn: psycopg.Connection, mappings: Sequence[Mapping]) -> Deployed:
         _record_failure(conn, bundle, error)
         raise
     return Deployed(__version__, changed)
+
+
+# of this build: asked where its package is the one that is deployed
+_SETTING_MISSING: Final = """
+select exists (
+    select from tandem._settings() as s
+    where not exists (select from tandem.setting as t where t.name = s.name)
+)
+"""
 
 
 def _with_schema(conn: psycopg.Connection[Any], names: Sequence[str]) -> list[str]:

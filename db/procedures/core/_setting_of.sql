@@ -6,9 +6,13 @@ as $_setting_of$
 declare
     v_value text;
 begin
-    select s.value into strict v_value from tandem.setting as s where s.name = p_name;
+    select s.value into v_value from tandem.setting as s where s.name = p_name;
+    if not found then
+        select s.value into strict v_value from tandem._settings() as s where s.name = p_name;
+    end if;
     return v_value;
 end
 $_setting_of$;
 
-comment on function tandem._setting_of(text) is 'The value of a row of tandem.setting.';
+comment on function tandem._setting_of(text) is 
+'The value of a row of tandem.setting, or what it is at first where the row is missing.';

@@ -1,0 +1,26 @@
+-- What a row of tandem.setting says where nobody has changed it. A row that is missing means this,
+-- and comes back with the next deployment.
+create or replace function tandem._settings()
+returns table (name text, value text, unit text, description text)
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $_settings$
+    values
+    ('pause', 'off', 'on or off', 'on: every run waits between batches until it is off again'),
+    ('batch_rows_min', '200', 'rows', 'smallest batch that the adaption chooses'),
+    ('batch_rows_max', '5000', 'rows', 'largest batch that the adaption chooses'),
+    ('batch_attempts', '30', 'times', 'tries of a batch that met a deadlock or a lock timeout'),
+    ('batch_lock_timeout', '250', 'milliseconds',
+        'a batch gives way after waiting so long for a lock; below deadlock_timeout, so that the '
+        'run is the victim and not an application'),
+    ('max_transaction_age', '0', 'seconds',
+        'a run waits while another transaction is older than this; 0: does not look'),
+    ('max_replica_lag', '0', 'bytes',
+        'a run waits while a replica is behind by more; 0: does not look'),
+    ('index_build_rows', '200000', 'rows',
+        'prepare builds indexes itself, blocking writers, on tables up to this size; above it they '
+        'are built CONCURRENTLY by the tool or by hand'),
+    ('notice_seconds', '2', 'seconds', 'time between two progress NOTICEs')
+$_settings$;
+
+comment on function tandem._settings() is 'The settings, and the value that each has at first.';
