@@ -396,6 +396,7 @@ def test_a_lock_that_stays_is_named_in_the_error_and_in_the_next_step(db: Databa
     new.execute("update tblbaseproduct set status = 'x'")
     with pytest.raises(psycopg.errors.LockNotAvailable) as caught:
         migrate(owner)
+    assert caught.value.diag.message_detail == "It was tried 2 times."
     hint = caught.value.diag.message_hint or ""
     assert f"backend {new.info.backend_pid}" in hint and "tblbaseproduct" in hint
     step = one(owner, "select next_step from tandem.status")

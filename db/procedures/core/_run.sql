@@ -126,7 +126,7 @@ begin
             end if;
             v_tries := v_tries + 1;
             if (v_failure ->> 'retry')::boolean
-                and v_tries <= tandem._setting_of('batch_attempts')::integer then
+                and v_tries < tandem._setting_of('batch_attempts')::integer then
                 -- Nothing was done: let go of everything, wait a little, try again with fewer rows.
                 v_rows := greatest(1, v_rows / 2);
                 commit;
