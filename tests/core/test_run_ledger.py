@@ -782,6 +782,16 @@ def test_prepare_writes_a_run_too_and_twice_does_nothing(db: Database) -> None:
     assert last_run(conn, "kind", "state") == ("prepare", "done")
 
 
+def test_prepare_counts_the_statements_that_plan_lists(db: Database) -> None:
+    conn = db.owner()
+    listed = one(conn, "select count(*) from tandem.plan('products') where verb = 'prepare'")
+    said: list[str] = []
+    conn.add_notice_handler(lambda diag: said.append(diag.message_primary or ""))
+    for count in (listed, 0):
+        conn.execute("call tandem.prepare('products')")
+        assert said[-1].startswith(f"prepare products: {count} statements, prepared; next: ")
+
+
 def test_prepare_does_not_end_a_paused_migration(db: Database) -> None:
     conn = db.owner()
     prepared(conn, 900)

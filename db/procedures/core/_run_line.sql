@@ -4,8 +4,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $_run_line$
     select case when r.kind = 'prepare' then pg_catalog.format(
-        '%s: %s statements, %s', pg_catalog.concat_ws(' ', r.kind, r.mapping), r.batches,
-        coalesce(r.message, r.state)
+        '%s: %s statements, %s', pg_catalog.concat_ws(' ', r.kind, r.mapping),
+        coalesce(r.cursor ->> 'made', '0'), coalesce(r.message, r.state)
     ) else pg_catalog.format(
         '%s%s: %s rows read%s, %s written, %s unchanged, %s rejected, %s batches, %s rows/s%s%s',
         pg_catalog.concat_ws(' ', r.kind, r.mapping),

@@ -7,14 +7,18 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $prepare_step$
 declare
+    v_made integer;
     v_left integer := 0;
     r_missing record;
     r_result tandem.step_result;
 begin
     perform tandem._run_of('prepare', p_mapping, p_run);
     r_result := row(false, '{}', 0, 0, 0, 0, null, null);
-    r_result.cursor := '{"stage": "make"}';
-    if (select r.cursor = '{}' from tandem.run as r where r.run_id = p_run) then
+    v_made := (
+        select (r.cursor ->> 'made')::integer from tandem.run as r where r.run_id = p_run
+    );
+    r_result.cursor := pg_catalog.jsonb_build_object('stage', 'make', 'made', coalesce(v_made, 0));
+    if v_made is null then
         perform tandem._refuse_blocked(p_mapping);
         return r_result;
     end if;
@@ -35,6 +39,7 @@ begin
                 );
         end if;
         execute r_missing.statement;
+        r_result.cursor := r_result.cursor || pg_catalog.jsonb_build_object('made', v_made + 1);
         r_result.message := pg_catalog.format(
             '%s %s on %s made', r_missing.kind, r_missing.object, r_missing.relation
         );
