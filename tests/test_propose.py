@@ -9,7 +9,7 @@ import pytest
 from pgtandem.errors import UsageError
 from pgtandem.mapping import load_mapping
 from pgtandem.propose import propose
-from pgtandem.scaffold import Part
+from pgtandem.scaffold import Part, read_table
 from support.cli import Done, pgtandem
 from support.databases import Connection, Database
 
@@ -73,6 +73,35 @@ def test_what_is_proposed_stands_in_the_file_and_migrates(
     for verb in ("deploy", "prepare", "migrate", "validate", "drift"):
         done = run(verb) if verb == "deploy" else run(verb, "shops")
         assert done.code == 0, (verb, done.err)
+
+
+def test_rows_that_would_be_rejected_are_counted_in_the_file(
+    owner: Connection, bare_db: Database, tmp_path: Path
+) -> None:
+    """A top level of which rows have no value: its policy is to reject them, so the file says how
+    many; one below it gets a default, and nothing is said."""
+    owner.execute("update shops set country = case when id % 2 = 0 then ' ' end where id % 4 < 2")
+    owner.execute("update shops set region = null where id % 10 = 0")
+    made = pgtandem("init", "shops", dsn=bare_db.owner_dsn, folder=tmp_path)
+    assert made.code == 0, made.err
+    text = (tmp_path / "mappings" / "shops.toml").read_text(encoding="utf-8")
+    assert "\n# - country: 1500 of 3000 rows have no value and would be rejected; or" in text
+    assert text.count("would be rejected") == 1
+
+
+@pytest.mark.parametrize("typed", ["My Schema.Shops List", "Shops List", "shops list"])
+def test_a_name_whose_quotes_the_shell_has_taken_is_told_with_them(
+    bare_db: Database, typed: str
+) -> None:
+    conn = bare_db.owner()
+    conn.execute('create schema "My Schema"; create table "My Schema"."Shops List" (id int)')
+    with pytest.raises(UsageError) as caught:
+        read_table(conn, typed)
+    assert caught.value.hint is not None
+    assert caught.value.hint.endswith('pgtandem init \'"My Schema"."Shops List"\'')
+    with pytest.raises(UsageError) as caught:
+        read_table(conn, "Another Name")
+    assert "single quotes" in str(caught.value.hint)
 
 
 def test_without_repetition_nothing_is_proposed(bare_db: Database) -> None:

@@ -182,6 +182,13 @@ def _chain(seen: Sequence[_Seen]) -> tuple[list[_Seen], list[str]]:
         f"{one.column.name}: {one.distinct} different values, {one.repeats:.1f} rows each"
         for one in chain
     ]
+    # as the scaffold writes `missing`: the top level, and what has no text to take for a default
+    evidence += [
+        f"{one.column.name}: {missing} of {len(one.values)} rows have no value and would be "
+        "rejected; or give the level a default, see missing"
+        for at, one in enumerate(chain)
+        if (missing := len(one.values) - one.filled) and (at == 0 or not one.column.is_text)
+    ]
     for above, below in itertools.pairwise(chain):
         strength = told[below.column.name, above.column.name]
         evidence.append(

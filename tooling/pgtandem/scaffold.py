@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -32,6 +33,16 @@ select c.oid, n.nspname::text, c.relname::text, c.relkind::text
 from pg_catalog.pg_class as c
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where c.oid = pg_catalog.to_regclass(%s)::oid
+"""
+
+_FIND_ALIKE: Final = """
+select n.nspname::text, c.relname::text
+from pg_catalog.pg_class as c
+join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where c.relkind = 'r'
+    and pg_catalog.lower(%(name)s) in (
+        pg_catalog.lower(c.relname::text), pg_catalog.lower(n.nspname || '.' || c.relname)
+    )
 """
 
 # A domain is written as its base type: values are cast to that and then assigned.
@@ -235,13 +246,13 @@ def read_table(conn: psycopg.Connection[Any], table: str) -> Table:
         row = conn.execute(_FIND_TABLE.encode(), (table,)).fetchone()
     except (psycopg.errors.InvalidName, psycopg.errors.SyntaxError) as error:
         raise UsageError(
-            f"{table!r} is no name of a table: {error.diag.message_primary}."
+            f"{table!r} is no name of a table: {error.diag.message_primary}.",
+            hint=_spelling(conn, table),
         ) from None
     if row is None:
         raise UsageError(
             f"There is no table {table} in this database that this role can see.",
-            hint='Names are as in SQL: shop.product, or "My Schema"."Table" where case or blanks '
-            "matter.",
+            hint=_spelling(conn, table),
         )
     oid, schema, name, kind = row
     if kind != "r":
@@ -255,6 +266,21 @@ def read_table(conn: psycopg.Connection[Any], table: str) -> Table:
         rows = conn.execute(_FIND_COLUMNS.encode(), {"table": oid}).fetchall()
     columns = [Column(row[0], _mapping_type(row[1]), *row[2:]) for row in rows]
     return Table(schema, name, {column.name: column for column in columns})
+
+
+def _spelling(conn: psycopg.Connection[Any], table: str) -> str:
+    """How the name is to be written: the shell may have taken its quotes away."""
+    alike = conn.execute(_FIND_ALIKE.encode(), {"name": table.replace('"', "")}).fetchall()
+    if len(alike) == 1:
+        name = relation(alike[0][1], alike[0][0])
+        return (
+            f"There is {name}. In single quotes, because the shell takes double ones away: "
+            f"pgtandem init {shlex.quote(name)}"
+        )
+    return (
+        'Names are as in SQL: shop.product, or \'"My Schema"."Table"\' where case or blanks '
+        "matter; the single quotes are for the shell, which takes double ones away."
+    )
 
 
 _LONG_TYPES: Final = (
