@@ -429,6 +429,22 @@ def test_a_range_takes_its_ends_and_nothing_else(db: Database) -> None:
         "select min(productid), max(productid) from tblproduct where configid is not null"
     ).fetchone()
     assert keys == (11, 20)
+    assert last_run(conn, "message") == (
+        "this range is moved; the last one ends the migration, or CALL tandem.migrate('products');",
+    )
+
+
+def test_a_range_that_ends_before_it_begins_is_refused(db: Database) -> None:
+    """As the key's type compares, not as text does: 9 is before 10."""
+    conn = db.owner()
+    prepared(conn, 30)
+    with pytest.raises(psycopg.errors.InvalidParameterValue) as caught:
+        migrate(conn, p_from="10", p_to="9")
+    assert "p_from => '9', p_to => '10'" in (caught.value.diag.message_hint or "")
+    assert last_run(conn, "kind") == ("prepare",)
+    migrate(conn, p_from="9", p_to="10")
+    migrate(conn, p_from="9", p_to="9")
+    assert one(conn, "select count(configid) from tblproduct") == 2
 
 
 def test_on_reject_continue_keeps_the_row_and_goes_on(db: Database) -> None:
@@ -844,9 +860,10 @@ def test_a_dry_run_is_no_migration(db: Database) -> None:
         ("migrate", True), ("migrate", False), ("repair", True),
     ]  # fmt: skip
     query = "select labels ->> 'kind', value from tandem.metrics where metric = %s"
-    runs = dict(conn.execute(query, ("tandem_runs",)).fetchall())
+    runs: dict[str, float] = dict(conn.execute(query, ("tandem_runs",)).fetchall())
     assert (runs["migrate"], runs.get("repair")) == (1, None)
-    assert dict(conn.execute(query, ("tandem_run_rows_read",)).fetchall())["migrate"] == 30
+    read: dict[str, float] = dict(conn.execute(query, ("tandem_run_rows_read",)).fetchall())
+    assert read["migrate"] == 30
 
 
 def test_progress_says_how_far_and_whether_somebody_is_at_it(db: Database) -> None:

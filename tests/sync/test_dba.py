@@ -546,9 +546,42 @@ def test_a_trigger_that_prepare_makes_again_is_switched_on(db: Database) -> None
 def test_drift_without_a_limit(shop: Shop) -> None:
     """As the command line's --limit: 0 is all, like NULL; a negative one is refused."""
     shop.owner.execute("select tandem.set_sync('products', 'flat_to_hierarchy', false)")
-    shop.old.execute("insert into tblproduct (productname) select 'p' || i from generate_series(1, 3) i")
+    shop.old.execute("insert into tblproduct (productname) values ('a'), ('b'), ('c')")
     count = "select count(*) from tandem.drift('products', {})"
     assert [shop.value(count.format(limit)) for limit in ("2", "0", "null")] == [2, 3, 3]
     with pytest.raises(psycopg.Error) as caught:
         shop.owner.execute("select * from tandem.drift('products', -1)")
     assert (caught.value.sqlstate, bool(caught.value.diag.message_hint)) == ("22023", True)
+
+
+def test_a_range_of_text_keys_is_compared_as_text(order_shop: Shop) -> None:
+    """In the collation of the key's column, and for an operator, too."""
+    owner = order_shop.owner
+    owner.execute("select tandem.grant_to('old_app', 'operator')")
+    call = "call tandem.migrate('orders', p_from => {}, p_to => {})"
+    assert sqlstate(order_shop.old, call.format("'B9'", "'B10'")) == "22023"
+    assert sqlstate(order_shop.old, call.format("'B10'", "'B9'")) is None
+    assert sqlstate(order_shop.old, call.format("'B10'", "null")) is None
+
+
+def test_a_migration_whose_checks_fail_names_the_next_statement(db: Database) -> None:
+    owner = synced(db, 3)
+    owner.execute("alter table tblproduct disable trigger tandem_21_update")
+    owner.execute("update tblproduct set status = 'unseen' where productid = 2")
+    owner.execute("alter table tblproduct enable trigger tandem_21_update")
+    migrate(owner)
+    (message,) = last_run(owner, "message")
+    assert message.endswith("1 failed (values); next: SELECT * FROM tandem.validate('products');")
+
+
+def test_the_hint_of_an_isolation_level_helps_a_call(db: Database) -> None:
+    owner = synced(db)
+    owner.execute("set default_transaction_isolation = 'serializable'")
+    with pytest.raises(psycopg.Error) as caught:
+        migrate(owner)
+    hint = caught.value.diag.message_hint or ""
+    assert (caught.value.sqlstate, hint.partition(";")[0]) == (
+        "TD043", "SET default_transaction_isolation = 'read committed'",
+    )  # fmt: skip
+    owner.execute(hint.partition(";")[0].encode())
+    migrate(owner)

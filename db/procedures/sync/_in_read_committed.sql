@@ -11,8 +11,8 @@ begin
         raise exception '% in READ COMMITTED only', p_what
         using errcode = 'TD043',
             detail = p_detail,
-            hint = 'SET TRANSACTION ISOLATION LEVEL READ COMMITTED for this; or SET '
-            'default_transaction_isolation, where each transaction has another.';
+            hint = 'SET default_transaction_isolation = ''read committed''; then again. Inside '
+            'BEGIN: SET TRANSACTION ISOLATION LEVEL READ COMMITTED; as its first statement.';
     end if;
 end
 $_in_read_committed$;

@@ -37,9 +37,11 @@ begin
         select pg_catalog.sum(v.actual::bigint) filter (where v.check_name in (
             'every row migrated', 'a leaf per flat row', 'a flat row per leaf', 'links', 'values'
         )), pg_catalog.format(
-            'checks: %s passed, %s failed%s', pg_catalog.count(*) filter (where v.passed),
+            'checks: %s passed, %s failed%s%s', pg_catalog.count(*) filter (where v.passed),
             pg_catalog.count(*) filter (where not v.passed),
-            ' (' || pg_catalog.string_agg(v.check_name, ', ') filter (where not v.passed) || ')'
+            ' (' || pg_catalog.string_agg(v.check_name, ', ') filter (where not v.passed) || ')',
+            case when not pg_catalog.bool_and(v.passed) then pg_catalog.format(
+                '; next: SELECT * FROM tandem.validate(%L);', p_mapping) end
         )
         into v_drift, r_result.message
         from tandem.validate(p_mapping) as v;
@@ -91,6 +93,10 @@ begin
         r_result.done := v_left or v_kept or not v_last
             or (tandem._mapping_of(p_mapping)).phase <> 'syncing';
         if r_result.done then
+            r_result.message := case when (tandem._mapping_of(p_mapping)).phase = 'migrated'
+                then 'this range is moved'
+                else 'this range is moved; the last one ends the migration, or CALL tandem.migrate('
+                    || pg_catalog.quote_literal(p_mapping) || ');' end;
             return r_result;
         end if;
     elsif not v_left then

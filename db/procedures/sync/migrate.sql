@@ -31,6 +31,7 @@ begin
     perform tandem._require_phase(p_mapping, 'migrate', array['prepared', 'syncing', 'migrated']);
     perform tandem._check_key('p_from', p_from, (tandem._mapping_of(p_mapping)).key_type);
     perform tandem._check_key('p_to', p_to, (tandem._mapping_of(p_mapping)).key_type);
+    perform tandem._check_ends(p_mapping, p_from, p_to);
     call tandem._run(
         'migrate', p_mapping,
         pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
