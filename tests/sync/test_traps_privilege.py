@@ -135,9 +135,8 @@ def test_trap_27_a_level_needs_no_right_on_the_schema_of_the_tables(
         *(f"call tandem.{verb}('orders')" for verb in ("migrate", "retry_rejected", "apply_due")),
     )
     assert {verb: sqlstate(shop.old, verb) for verb in verbs} == dict.fromkeys(verbs)
-    query = "select disk_bytes, relation from tandem.plan('orders') where statement like 'call%mig%'"
+    query = "select disk_bytes from tandem.plan('orders') where statement like 'call%migrate%'"
     assert shop.old.execute(query.encode()).fetchall() == shop.rows(query)
-
 
 
 @pytest.mark.parametrize("table", ["tblproduct", "tblconfig"])

@@ -14,5 +14,5 @@ begin
 end
 $_setting_of$;
 
-comment on function tandem._setting_of(text) is 
+comment on function tandem._setting_of(text) is
 'The value of a row of tandem.setting, or what it is at first where the row is missing.';

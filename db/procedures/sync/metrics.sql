@@ -5,6 +5,7 @@ comment on view tandem.metrics is
 'Figures for a metrics exporter, a row each: metric, labels as a json object, value. Of mappings: '
 'phase (1), rejected, kept, due and overdue rows, stale and sync_on (0 or 1), calls and errors of '
 'the sync triggers by direction and how long they took (tandem_sync_seconds_bucket, cumulative, le '
-'in seconds); of runs that are still in tandem.run, by kind: how many, failed, running, rows read '
-'and rejected, dry runs left out. Names that end in _total and _bucket only grow. Readers may read it. '
+'in seconds); of runs that are still in tandem.run, dry runs left out, by kind: how many, failed, '
+'running, rows read and rejected. Names that end in _total and _bucket only grow. Readers may read '
+'it. '
 'Example: select * from tandem.metrics where metric like ''tandem_sync%'';';
