@@ -19,6 +19,8 @@ MINE = """
 create function mine.is_fine(text) returns boolean language plpgsql immutable
 set search_path = mine, pg_temp as $$ begin return true; end $$;
 create function mine.is_right(t text) returns boolean immutable begin atomic select t <> ''; end;
+create function mine.fires() returns trigger language plpgsql
+set search_path = mine, pg_temp as $$ begin return new; end $$;
 create domain mine.word as text;
 create type mine.mood as enum ('a', 'b');
 grant usage on schema mine to public;
@@ -32,6 +34,9 @@ PLACES = {
     "create domain checked as text check (mine.is_fine(value));"
     " alter table tblproduct add extra checked": FINE,
     "alter table tblproduct add check (mine.is_right(sku))": "function mine.is_right(text)",
+    # whatever it is called
+    "create trigger tandem_mine before insert on tblproduct"
+    " for each row execute function mine.fires()": "trigger tandem_mine",
     "alter table tblproduct add extra mine.word default 'a'": WORD,
     "create domain sentence as mine.word; alter table tblproduct add extra sentence": WORD,
     "alter table tblproduct add mood mine.mood": MOOD,

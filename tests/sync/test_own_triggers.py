@@ -96,6 +96,15 @@ def test_the_time_of_a_price(shop: Shop) -> None:
     assert shop.drift() == []
 
 
+def test_a_trigger_of_your_own_may_be_called_like_one_of_ours(shop: Shop) -> None:
+    add(shop, "A", configname="X")
+    body = "new.productname := upper(new.productname); return new;"
+    own_trigger(shop, "tblproduct", "before update", body, "tandem_mine")
+    shop.new.execute("update tblbaseproduct set name = 'o'")
+    assert shop.value("select productname from tblproduct") == "O"
+    assert shop.drift() == []
+
+
 LEAF_MOVES = (
     "with c as (insert into tblcatalog (versionid, name)"
     " select versionid, 'Second' from tblproductversion returning catalogid)"

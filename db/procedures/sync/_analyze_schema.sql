@@ -357,7 +357,7 @@ begin
         'Look whether that is wanted; each is a test case.'
     from relations as r
     join pg_catalog.pg_trigger as t on t.tgrelid = r.oid
-    where not t.tgisinternal and t.tgname not like e'tandem\\_%' and t.tgenabled <> 'D'
+    where not t.tgisinternal and not tandem._is_ours(t.tgfoid) and t.tgenabled <> 'D'
     group by r.relation
     union all
     select

@@ -49,7 +49,7 @@ as $_behind$
             select 'pg_catalog.pg_trigger'::regclass, t.oid
             from pg_catalog.pg_trigger as t
             where t.tgrelid = p_table and not t.tgisinternal and t.tgenabled <> 'D'
-                and t.tgname not like e'tandem\\_%'
+                and not tandem._is_ours(t.tgfoid)
             union all
             select 'pg_catalog.pg_rewrite'::regclass, r.oid
             from pg_catalog.pg_rewrite as r where r.ev_class = p_table

@@ -7,7 +7,7 @@ as $_has_own_triggers$
         from tandem.mapping as m
         cross join lateral pg_catalog.jsonb_object_keys(m.definition -> 'tables') as k (relation)
         join pg_catalog.pg_trigger as t on t.tgrelid = pg_catalog.to_regclass(k.relation)
-        where m.name = p_mapping and not t.tgisinternal and t.tgname not like e'tandem\\_%'
+        where m.name = p_mapping and not t.tgisinternal and not tandem._is_ours(t.tgfoid)
             and t.tgtype & 2 = 2 and t.tgenabled <> 'D'
     )
 $_has_own_triggers$;

@@ -6,7 +6,7 @@ as $_makes_children$
         select
         from tandem._levels(p_mapping) as l
         join pg_catalog.pg_trigger as t on t.tgrelid = pg_catalog.to_regclass(l.relation)
-        where not t.tgisinternal and t.tgname not like e'tandem\\_%' and t.tgenabled <> 'D'
+        where not t.tgisinternal and not tandem._is_ours(t.tgfoid) and t.tgenabled <> 'D'
             and t.tgtype & 2 = 0 and t.tgtype & 4 <> 0
     )
 $_makes_children$;
