@@ -1185,7 +1185,6 @@ as $_pull_price$
 #variable_conflict use_variable
 declare
     v_now timestamptz;
-    v_found boolean;
 begin
     perform from public.tblconfig as config
     where config.configid = p_leaf
@@ -1198,6 +1197,9 @@ begin
     where flat.configid = p_leaf
     for no key update;
     v_now := pg_catalog.clock_timestamp();
+    -- first: a trigger that looks at what is written does not find the row due again
+    delete from tandem_products.due as due
+    where due.leaf_id = p_leaf and due.satellite = 'price' and due.effective <= v_now;
     update public.tblproduct as flat
     set
         amount = case when p_keep[1] is not true and not ((flat.amount) is not distinct from price.amount)
@@ -1218,10 +1220,7 @@ begin
         and flat.configid = p_leaf
         and (p_keep[1] is not true and not ((flat.amount) is not distinct from price.amount)
             or p_keep[2] is not true and not ((flat.currency) is not distinct from price.currency) and price.amount is not null);
-    v_found := found;
-    delete from tandem_products.due as due
-    where due.leaf_id = p_leaf and due.satellite = 'price' and due.effective <= v_now;
-    return v_found;
+    return found;
 end
 $_pull_price$;
 
@@ -2167,7 +2166,7 @@ begin
         or old.currency is distinct from new.currency) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin, 'products', case when v_changed_1 then 16 else 0 end + case when v_changed_2 then 32 else 0 end
+    v_call := tandem._mark(v_origin, 'products', 768 + case when v_changed_1 then 16 else 0 end + case when v_changed_2 then 32 else 0 end
             + case when v_changed_3 then 64 else 0 end + case when v_changed_4 then 128 else 0 end
             + case when not (v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4) then 1 else 0 end);
     perform from tandem_products._f2h_calls;  -- counts, see tandem._calls
@@ -2455,7 +2454,7 @@ begin
     if not (old.configid is distinct from new.configid or old.catalogid is distinct from new.catalogid or v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin, 'products', case when v_changed_1 then 16 else 0 end + case when v_changed_2 then 32 else 0 end
+    v_call := tandem._mark(v_origin, 'products', 768 + case when v_changed_1 then 16 else 0 end + case when v_changed_2 then 32 else 0 end
             + case when v_changed_3 then 64 else 0 end + case when v_changed_4 then 128 else 0 end
             + case when old.catalogid is distinct from new.catalogid then 14 else 0 end);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls

@@ -196,7 +196,8 @@ def meant_bits(mapping: Mapping, side: Literal["flat", "leaf"]) -> str:
     """What our write for a changed row of a side is to change: columns v_changed_1 and so on.
 
     A moved flat row moves its leaf; if the leaf's columns change as well, that is two writes, of
-    which one is looked at. A moved leaf gives its flat row the names of its new parents.
+    which one is looked at. A moved leaf gives its flat row the names of its new parents. Either may
+    bring a dated row into force.
     """
     own = [f"v_changed_{number}" for number in range(1, len(mapping.leaf.pairs) + 1)]
     bits = [bit_of(mapping, pair) for pair in mapping.leaf.pairs]
@@ -207,7 +208,8 @@ def meant_bits(mapping: Mapping, side: Literal["flat", "leaf"]) -> str:
         assert mapping.leaf.parent is not None
         names = [pair for level in mapping.levels for pair in level.pairs]
         parts.append((column_bits(mapping, names), changed(mapping.leaf.parent, "uuid")))
-    return summed(parts)
+    dated = [pair for satellite in mapping.satellites for pair in satellite.pairs]
+    return f"{column_bits(mapping, dated)} + {summed(parts)}" if dated else summed(parts)
 
 
 def one_line_literal(value: object) -> str:

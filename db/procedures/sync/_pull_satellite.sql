@@ -12,7 +12,6 @@ as ${{ name | trusted }}$
 #variable_conflict use_variable
 declare
     v_now timestamptz;
-    v_found boolean;
 begin
     perform from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
     where {{ m.leaf.id | column(m.leaf.name) }} = p_leaf
@@ -25,6 +24,9 @@ begin
     where {{ m.leaf.sync | column('flat') }} = p_leaf
     for no key update;
     v_now := pg_catalog.clock_timestamp();
+    -- first: a trigger that looks at what is written does not find the row due again
+    delete from {{ S | ident }}.due as due
+    where due.leaf_id = p_leaf and due.satellite = {{ satellite.name | literal }} and due.effective <= v_now;
     update {{ m.flat.table | relation(m.schema) }} as flat
     set
 {% for pair in satellite.pairs %}
@@ -51,10 +53,7 @@ p_keep[{{ loop.index | literal }}] is not true and {{ pair | differs('flat', sat
 {{ '
             or ' if not loop.last }}
 {%- endfor %});
-    v_found := found;
-    delete from {{ S | ident }}.due as due
-    where due.leaf_id = p_leaf and due.satellite = {{ satellite.name | literal }} and due.effective <= v_now;
-    return v_found;
+    return found;
 end
 ${{ name | trusted }}$;
 
