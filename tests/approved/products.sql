@@ -958,12 +958,15 @@ begin
     update public.tblconfig as config
     set catalogid = r_place.catalog_id
     where config.configid = r_flat.configid
-        and config.catalogid is distinct from r_place.catalog_id;
-    -- looked at again: a BEFORE trigger of the application may have kept the leaf where it was
-    select config.catalogid into v_parent
-    from public.tblconfig as config
-    where config.configid = r_flat.configid;
+        and config.catalogid is distinct from r_place.catalog_id
+    returning config.catalogid into v_parent;
+    if not found then
+        select config.catalogid into v_parent
+        from public.tblconfig as config
+        where config.configid = r_flat.configid;
+    end if;
     if v_parent <> r_place.catalog_id then
+        -- a BEFORE trigger of the application kept the leaf where it was
         perform tandem._suppressed('products', 'tblconfig', r_flat.configid::text);
     end if;
 end
@@ -1341,7 +1344,7 @@ r_flat.productname, r_flat.version, r_flat.catalogname, r_flat.configname, r_fla
             );
         v_written := v_written or found;
     end if;
-    v_written := tandem_products._push_price(v_leaf, p_keep[1:2]) or v_written;
+    v_written := p_keep is not null and tandem_products._push_price(v_leaf, p_keep[1:2]) or v_written;
     if v_was = 'rejected' then
         perform tandem._resolve('products', p_key::text, 'written correctly');
     end if;
@@ -1357,7 +1360,7 @@ $_push$;
 
 comment on function tandem_products._push(bigint, bigint, integer, boolean, boolean[]) is
 'Makes the hierarchy say what one flat row says. p_keep: columns of dated rows, in the mapping''s order, '
-'that the write is about. Returns written, unchanged, rejected or gone.';
+'that the write is about; NULL leaves dated rows alone. Returns written, unchanged, rejected or gone.';
 
 -- procedures/sync/_push_satellite.sql
 -- Flat to hierarchy: appends the dated row that makes the flat row's value the one in force. The
@@ -1436,6 +1439,11 @@ begin
     returning s.amount, s.currency, s.effectivefrom as effective into r_row;
     if not found then
         perform tandem._suppressed('products', 'tblconfigprice', p_leaf::text);
+    end if;
+    if r_row.effective > pg_catalog.clock_timestamp() then
+        insert into tandem_products.due (satellite, leaf_id, effective)
+        values ('price', p_leaf, r_row.effective)
+        on conflict do nothing;
     end if;
     if r_row.effective <> v_now or not ((r_flat.amount) is not distinct from r_row.amount) or not ((r_flat.currency) is not distinct from r_row.currency) then
         -- a BEFORE trigger of the application stored something else: the truth now
@@ -1979,7 +1987,7 @@ declare
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
         and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
-        if pg_catalog.split_part(v_origin, ':', 5) = '-1' or not exists (
+        if pg_catalog.split_part(v_origin, ':', 5)::bigint = -1 or old.configid is not null and not exists (
             select from public.tblconfig as config
             where config.configid = old.configid
         ) then
@@ -2130,6 +2138,7 @@ declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_call bigint;
+    v_news bigint;
     v_pull boolean := false;
     v_whole boolean := false;
     v_kept uuid;
@@ -2141,12 +2150,13 @@ declare
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
         and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
-        if (case when old.productname is distinct from new.productname then 2 else 0 end + case when old.version is distinct from new.version then 4 else 0 end
+        v_news := (case when old.productname is distinct from new.productname then 2 else 0 end + case when old.version is distinct from new.version then 4 else 0 end
             + case when old.catalogname is distinct from new.catalogname then 8 else 0 end + case when old.configname is distinct from new.configname then 16 else 0 end
             + case when old.sku is distinct from new.sku then 32 else 0 end + case when old.configdata is distinct from new.configdata then 64 else 0 end
             + case when old.status is distinct from new.status then 128 else 0 end + case when old.amount is distinct from new.amount then 256 else 0 end
             + case when old.currency is distinct from new.currency then 512 else 0 end)
-            & ~pg_catalog.split_part(v_origin, ':', 5)::bigint = 0 then
+            & ~pg_catalog.split_part(v_origin, ':', 5)::bigint;
+        if v_news = 0 then
             return null;
         end if;
     end if;
@@ -2154,6 +2164,12 @@ begin
     v_changed_2 := old.sku is distinct from new.sku;
     v_changed_3 := old.configdata is distinct from new.configdata;
     v_changed_4 := old.status is distinct from new.status;
+    if v_news is not null then
+        v_changed_1 := v_news & 16 <> 0;
+        v_changed_2 := v_news & 32 <> 0;
+        v_changed_3 := v_news & 64 <> 0;
+        v_changed_4 := v_news & 128 <> 0;
+    end if;
     if not (old.productid is distinct from new.productid
         or old.productname is distinct from new.productname
         or old.version is distinct from new.version
@@ -2200,7 +2216,9 @@ begin
     ) then
         perform tandem_products._pull_price(new.configid, array[old.amount is distinct from new.amount, old.currency is distinct from new.currency]);
     end if;
-    if v_whole or new.configid is null or new.syncstatus is distinct from 'active'
+    if v_news is not null and new.syncstatus is distinct from 'active' then
+        null;  -- waits: its batch, or who corrects it, takes it as it is then
+    elsif v_whole or new.configid is null or new.syncstatus is distinct from 'active'
         or tandem_products._fault(
 new.productname, new.version, new.catalogname, new.configname, new.sku, new.configdata, new.status, new.amount, new.currency
         ) is not null
@@ -2211,11 +2229,15 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
         if old.productname is distinct from new.productname
             or old.version is distinct from new.version
             or old.catalogname is distinct from new.catalogname then
-            perform tandem_products._move(new.productid);
+            if v_news is null or v_news & 14 <> 0 then
+                perform tandem_products._move(new.productid);
+            end if;
         end if;
         -- dated rows first: the echo of the leaf's write then finds nothing that differs
         if old.amount is distinct from new.amount or old.currency is distinct from new.currency then
-            perform tandem_products._push_price(new.configid, array[old.amount is distinct from new.amount, old.currency is distinct from new.currency]);
+            if v_news is null or v_news & 768 <> 0 then
+                perform tandem_products._push_price(new.configid, array[old.amount is distinct from new.amount, old.currency is distinct from new.currency]);
+            end if;
         end if;
         if v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4 then
             update public.tblconfig as config
@@ -2263,7 +2285,7 @@ new.productname, new.version, new.catalogname, new.configname, new.sku, new.conf
             -- columns that wait for their batch.
             if exists (select from tandem.mapping as t where t.name = 'products' and t.phase = 'migrated') then
                 perform tandem_products._pull(new.configid);
-            else
+            elsif v_news is null then
                 perform tandem_products._push(new.productid);
             end if;
         end if;
@@ -2354,7 +2376,7 @@ declare
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
         and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
-        if pg_catalog.split_part(v_origin, ':', 5) = '-1' or not exists (
+        if pg_catalog.split_part(v_origin, ':', 5)::bigint = -1 or old.configid is not null and not exists (
             select from public.tblproduct as flat
             where flat.configid = old.configid
         ) then
@@ -2431,6 +2453,7 @@ declare
     v_started timestamptz := pg_catalog.clock_timestamp();
     v_origin text := coalesce(pg_catalog.current_setting('tandem.origin', true), '');
     v_call bigint;
+    v_news bigint;
     v_found boolean;
     v_changed_1 boolean;  -- name
     v_changed_2 boolean;  -- sku
@@ -2440,10 +2463,11 @@ declare
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
         and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
-        if (case when old.catalogid is distinct from new.catalogid then 1 else 0 end + case when old.name is distinct from new.name then 16 else 0 end
+        v_news := (case when old.catalogid is distinct from new.catalogid then 1 else 0 end + case when old.name is distinct from new.name then 16 else 0 end
             + case when old.sku is distinct from new.sku then 32 else 0 end + case when old.attributes is distinct from new.attributes then 64 else 0 end
             + case when old.status is distinct from new.status then 128 else 0 end)
-            & ~pg_catalog.split_part(v_origin, ':', 5)::bigint = 0 then
+            & ~pg_catalog.split_part(v_origin, ':', 5)::bigint;
+        if v_news = 0 then
             return null;
         end if;
     end if;
@@ -2451,6 +2475,12 @@ begin
     v_changed_2 := old.sku is distinct from new.sku;
     v_changed_3 := old.attributes is distinct from new.attributes;
     v_changed_4 := old.status is distinct from new.status;
+    if v_news is not null then
+        v_changed_1 := v_news & 16 <> 0;
+        v_changed_2 := v_news & 32 <> 0;
+        v_changed_3 := v_news & 64 <> 0;
+        v_changed_4 := v_news & 128 <> 0;
+    end if;
     if not (old.configid is distinct from new.configid or old.catalogid is distinct from new.catalogid or v_changed_1 or v_changed_2 or v_changed_3 or v_changed_4) then
         return null;
     end if;
@@ -2479,7 +2509,7 @@ begin
         where flat.configid = old.configid;
         update tandem_products.kept as kept set leaf_id = new.configid where kept.leaf_id = old.configid and kept.reason <> 'deleted';
     end if;
-    if old.catalogid is distinct from new.catalogid then
+    if old.catalogid is distinct from new.catalogid and (v_news is null or v_news & 1 <> 0) then
         -- a level above both parents may have a name that the flat table never learned
         perform tandem_products._pull(new.configid, 0, 'levels', case when not exists (
             select from tandem.mapping as t where t.name = 'products' and t.phase = 'migrated'
@@ -2512,10 +2542,12 @@ begin
             or (v_changed_3 and not ((r_flat.configdata) is not distinct from new.attributes))
             or (v_changed_4 and not ((r_flat.status) is not distinct from new.status))
         ) then
-            perform tandem_products._push(r_flat.productid, null, 1);
+            -- without its dated rows, if the row is in order: theirs may be on their way in this statement
+            perform tandem_products._push(r_flat.productid, null, 1, false,
+                case when r_flat.syncstatus = 'rejected' then '{}'::boolean[] end);
         elsif not v_found and tandem._has_own_triggers('products') then
             -- a BEFORE trigger of the application suppressed that: the flat row is the truth
-            perform tandem_products._push(flat.productid, null, 1)
+            perform tandem_products._push(flat.productid, null, 1, false, null)
             from public.tblproduct as flat
             join public.tblconfig as config on config.configid = flat.configid
             where flat.configid = new.configid and flat.syncstatus is distinct from 'rejected'
@@ -2577,7 +2609,7 @@ begin
         or old.name is distinct from new.name) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin, 'products', case when v_own then 0 else 14 end);
+    v_call := tandem._mark(v_origin, 'products', case when v_own then 2 else 14 end);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
     perform tandem._in_read_committed('products', 'a row of tblbaseproduct can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
@@ -2645,7 +2677,7 @@ begin
         or old.version is distinct from new.version) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin, 'products', case when v_own then 0 else 14 end);
+    v_call := tandem._mark(v_origin, 'products', case when v_own then 4 else 14 end);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
     perform tandem._in_read_committed('products', 'a row of tblproductversion can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
@@ -2721,7 +2753,7 @@ begin
         or old.name is distinct from new.name) then
         return null;
     end if;
-    v_call := tandem._mark(v_origin, 'products', case when v_own then 0 else 14 end);
+    v_call := tandem._mark(v_origin, 'products', case when v_own then 8 else 14 end);
     perform from tandem_products._h2f_calls;  -- counts, see tandem._calls
     perform tandem._in_read_committed('products', 'a row of tblcatalog can be renamed or moved',
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
@@ -2790,7 +2822,15 @@ declare
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
         and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
-        return null;
+        if tg_op = 'INSERT' or tg_op = 'UPDATE' and (case when old.amount is distinct from new.amount then 256 else 0 end + case when old.currency is distinct from new.currency then 512 else 0 end)
+            & ~pg_catalog.split_part(v_origin, ':', 5)::bigint = 0 then
+            return null;
+        elsif tg_op = 'DELETE' and (pg_catalog.split_part(v_origin, ':', 5)::bigint = -1 or old.configid is not null and not exists (
+            select from public.tblconfig as config
+            where config.configid = old.configid
+        )) then
+            return null;
+        end if;
     end if;
     if (tg_op = 'UPDATE' and not (old.configid is distinct from new.configid or old.effectivefrom is distinct from new.effectivefrom
         or old.amount is distinct from new.amount

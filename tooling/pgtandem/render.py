@@ -192,6 +192,11 @@ def leaf_bits(mapping: Mapping) -> str:
     return summed([(MOVED, changed(leaf.parent, "uuid")), *own])
 
 
+def dated_bits(mapping: Mapping, pairs: Iterable[Pair]) -> str:
+    """Which mapped columns of a dated row changed."""
+    return summed((bit_of(mapping, pair), hier_changed(pair)) for pair in pairs)
+
+
 def meant_bits(mapping: Mapping, side: Literal["flat", "leaf"]) -> str:
     """What our write for a changed row of a side is to change: columns v_changed_1 and so on.
 
@@ -331,6 +336,8 @@ SAFE_FILTERS = {
     "hier_changed": hier_changed,
     "flat_bits": flat_bits,
     "leaf_bits": leaf_bits,
+    "dated_bits": dated_bits,
+    "bit_of": bit_of,
     "meant_bits": meant_bits,
     "column_bits": column_bits,
     "dollar": dollar,

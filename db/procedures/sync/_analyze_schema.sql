@@ -367,6 +367,28 @@ begin
     where tandem._makes_children(p_mapping)
     union all
     select
+        'warning', 'a foreign key of your own takes rows of the new tables along', r.relation,
+        pg_catalog.count(*), pg_catalog.string_agg(c.conname, ', '),
+        'A flat DELETE keeps its own leaf, so that the same key gets it back; what goes along is '
+        'lost with its notes and dated rows, and rollback with remove is refused (TD018). Make it '
+        'ON DELETE NO ACTION.'
+    from relations as r
+    join pg_catalog.pg_constraint as c
+        on c.conrelid = r.oid and c.contype = 'f' and c.confdeltype in ('c', 'n', 'd')
+    join relations as other on other.oid = c.confrelid
+    where v_flat not in (r.oid, other.oid) and not exists (
+        select
+        from (
+            select l.relation, l.parent from tandem._levels(p_mapping) as l
+            union all
+            select s.relation, s.parent from tandem._satellites(p_mapping) as s
+        ) as p
+        join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.attname = p.parent
+        where p.relation = r.relation and c.conkey = array[a.attnum]
+    )
+    group by r.relation
+    union all
+    select
         'warning', 'rewrite rules', r.relation, pg_catalog.count(*),
         pg_catalog.string_agg(w.rulename, ', '),
         'Rules rewrite statements before triggers see them. Replace them by triggers.'

@@ -38,12 +38,15 @@ begin
 {%- endif %}
 
     where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('r_flat') }}
-        and {{ m.leaf.parent | column(m.leaf.name) }} is distinct from r_place.{{ m.bottom.name | trusted }}_id;
-    -- looked at again: a BEFORE trigger of the application may have kept the leaf where it was
-    select {{ m.leaf.parent | column(m.leaf.name) }} into v_parent
-    from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
-    where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('r_flat') }};
+        and {{ m.leaf.parent | column(m.leaf.name) }} is distinct from r_place.{{ m.bottom.name | trusted }}_id
+    returning {{ m.leaf.parent | column(m.leaf.name) }} into v_parent;
+    if not found then
+        select {{ m.leaf.parent | column(m.leaf.name) }} into v_parent
+        from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+        where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('r_flat') }};
+    end if;
     if v_parent <> r_place.{{ m.bottom.name | trusted }}_id then
+        -- a BEFORE trigger of the application kept the leaf where it was
         perform tandem._suppressed({{ m.name | literal }}, {{ m.leaf.table | literal }}, {{ m.leaf.sync | column('r_flat') }}::text);
     end if;
 end

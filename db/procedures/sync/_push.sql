@@ -122,7 +122,7 @@ begin
     end if;
 {% set ns = namespace(first=1) %}
 {% for satellite in m.satellites %}
-    v_written := {{ S | ident }}._push_{{ satellite.name | trusted }}(v_leaf, p_keep[{{ ns.first | literal }}:{{ (ns.first + satellite.pairs | length - 1) | literal }}]) or v_written;
+    v_written := p_keep is not null and {{ S | ident }}._push_{{ satellite.name | trusted }}(v_leaf, p_keep[{{ ns.first | literal }}:{{ (ns.first + satellite.pairs | length - 1) | literal }}]) or v_written;
 {% set ns.first = ns.first + satellite.pairs | length %}
 {% endfor %}
     if v_was = 'rejected' then
@@ -140,4 +140,4 @@ $_push$;
 
 comment on function {{ S | ident }}._push({{ m.flat.key_type | sqltype }}, bigint, integer, boolean, boolean[]) is
 'Makes the hierarchy say what one flat row says. p_keep: columns of dated rows, in the mapping''s order, '
-'that the write is about. Returns written, unchanged, rejected or gone.';
+'that the write is about; NULL leaves dated rows alone. Returns written, unchanged, rejected or gone.';

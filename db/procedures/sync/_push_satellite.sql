@@ -88,6 +88,11 @@ begin
     if not found then
         perform tandem._suppressed({{ m.name | literal }}, {{ satellite.table | literal }}, p_leaf::text);
     end if;
+    if r_row.effective > pg_catalog.clock_timestamp() then
+        insert into {{ S | ident }}.due (satellite, leaf_id, effective)
+        values ({{ satellite.name | literal }}, p_leaf, r_row.effective)
+        on conflict do nothing;
+    end if;
     if r_row.effective <> v_now or {% for pair in satellite.pairs %}{{ pair | differs('r_flat', 'r_row') }}{{ ' or ' if not loop.last }}{% endfor %} then
         -- a BEFORE trigger of the application stored something else: the truth now
         perform {{ S | ident }}._pull_{{ satellite.name | trusted }}(p_leaf);

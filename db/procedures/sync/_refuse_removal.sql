@@ -1,5 +1,6 @@
--- Rows of other tables that hang on a row of the hierarchy by ON DELETE CASCADE, SET NULL or SET
--- DEFAULT would go, or let go, when it is taken out, and not come back with it.
+-- Rows that hang on a row of the hierarchy by ON DELETE CASCADE, SET NULL or SET DEFAULT would go,
+-- or let go, when it is taken out, and not come back with it: those of other tables, and those of
+-- the hierarchy by a key beside the mapping's, as each is kept when its turn comes.
 create or replace function tandem._refuse_removal(p_mapping text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -10,11 +11,11 @@ declare
 begin
     for r_key in
         with ours as (
-            select l.relation::regclass as oid from tandem._levels(p_mapping) as l
+            select l.relation::regclass as oid, l.parent from tandem._levels(p_mapping) as l
             union all
-            select s.relation::regclass from tandem._satellites(p_mapping) as s
+            select s.relation::regclass, s.parent from tandem._satellites(p_mapping) as s
             union all
-            select ((tandem._mapping_of(p_mapping)).definition ->> 'flat')::regclass
+            select ((tandem._mapping_of(p_mapping)).definition ->> 'flat')::regclass, null
         )
 
         select
@@ -29,7 +30,13 @@ begin
         from pg_catalog.pg_constraint as f
         where f.contype = 'f' and f.confdeltype in ('c', 'n', 'd')
             and f.confrelid in (select o.oid from ours as o)
-            and f.conrelid not in (select o.oid from ours as o)
+            and not exists (
+                select
+                from ours as o
+                left join pg_catalog.pg_attribute as a
+                    on a.attrelid = o.oid and a.attname = o.parent
+                where o.oid = f.conrelid and (a.attnum is null or f.conkey = array[a.attnum])
+            )
         order by f.conrelid::regclass::text, f.conname
     loop
         execute pg_catalog.format(
@@ -50,4 +57,4 @@ end
 $_refuse_removal$;
 
 comment on function tandem._refuse_removal(text) is
-'Raises TD018 where taking the hierarchy out would delete or change rows of other tables.';
+'Raises TD018 where taking the hierarchy out would delete or change rows that it does not keep.';

@@ -14,7 +14,7 @@ begin
 select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
             where {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('old') }}
 {%- endset %}
-{{ enter('f2h', echo=gone(there)) | trusted }}
+{{ enter('f2h', echo=gone(m.leaf.sync | column('old'), there)) | trusted }}
     if {{ m.flat.status | column('old') }} is distinct from 'active' then
         perform tandem._resolve({{ m.name | literal }}, {{ m.flat.key | column('old') }}::text, 'deleted');
     end if;

@@ -1,5 +1,5 @@
 {% from 'procedures/sync/macros.jinja' import is_due with context %}
-{% from 'triggers/sync/frame.jinja' import as_meant, enter, leave, variables with context %}
+{% from 'triggers/sync/frame.jinja' import enter, leave, variables with context %}
 {% macro trigger() %}
 create trigger tandem_21_update after update on {{ m.flat.table | relation(m.schema) }}
 for each row execute function {{ S | ident }}.flat_update()
@@ -11,6 +11,7 @@ language plpgsql security definer set search_path = {{ m.search_path | path }} a
 #variable_conflict use_variable
 declare
     {{ variables() }}
+    v_news bigint;
     v_pull boolean := false;
     v_whole boolean := false;
     v_kept uuid;
@@ -23,6 +24,13 @@ begin
 {% for pair in m.leaf.pairs %}
     v_changed_{{ loop.index | literal }} := {{ pair | flat_changed }};
 {% endfor %}
+{% if m.skip_echo and m.leaf.pairs %}
+    if v_news is not null then
+{% for pair in m.leaf.pairs %}
+        v_changed_{{ loop.index | literal }} := v_news & {{ m | bit_of(pair) }} <> 0;
+{% endfor %}
+    end if;
+{% endif %}
 {% endset %}
 {% set unchanged %}
 not ({{ m.flat.key | changed(m.flat.key_type) }}
@@ -31,7 +39,7 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
         or {% if pair in m.leaf.pairs %}v_changed_{{ (m.leaf.pairs.index(pair) + 1) | literal }}{% else %}{{ pair | flat_changed }}{% endif %}
 {%- endfor %})
 {%- endset %}
-{{ enter('f2h', unchanged, changes, m | meant_bits('flat'), as_meant(m | flat_bits)) | trusted }}
+{{ enter('f2h', unchanged, changes, m | meant_bits('flat'), changed=m | flat_bits) | trusted }}
     if {{ m.flat.key | changed(m.flat.key_type) }} then
         if {{ m.leaf.sync | column('old') }} is null then
             v_kept := {{ S | ident }}._kept_for({{ m.flat.key | column('old') }}::text);
@@ -63,7 +71,9 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
 {% endfor %}
     end if;
 {% endif %}
-    if v_whole or {{ m.leaf.sync | column('new') }} is null or {{ m.flat.status | column('new') }} is distinct from 'active'
+    if v_news is not null and {{ m.flat.status | column('new') }} is distinct from 'active' then
+        null;  -- waits: its batch, or who corrects it, takes it as it is then
+    elsif v_whole or {{ m.leaf.sync | column('new') }} is null or {{ m.flat.status | column('new') }} is distinct from 'active'
         or {{ S | ident }}._fault(
             {% for pair in m.pairs %}{{ pair.flat | column('new') }}{{ ', ' if not loop.last }}{% endfor %}
 
@@ -77,14 +87,18 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
     else
         if {% for level in m.levels %}{% set outer = loop %}{% for pair in level.key_pairs %}{{ pair | flat_changed }}{{ '
             or ' if not (loop.last and outer.last) }}{% endfor %}{% endfor %} then
-            perform {{ S | ident }}._move({{ m.flat.key | column('new') }});
+            if v_news is null or v_news & {{ m | column_bits(m.levels | map(attribute='pairs') | sum(start=())) }} <> 0 then
+                perform {{ S | ident }}._move({{ m.flat.key | column('new') }});
+            end if;
         end if;
         -- dated rows first: the echo of the leaf's write then finds nothing that differs
 {% for satellite in m.satellites %}
         if {% for pair in satellite.pairs %}{{ pair | flat_changed }}{{ ' or ' if not loop.last }}{% endfor %} then
-            perform {{ S | ident }}._push_{{ satellite.name | trusted }}({{ m.leaf.sync | column('new') }}, array[
-                {%- for pair in satellite.pairs %}{{ pair | flat_changed }}{{ ', ' if not loop.last }}{% endfor -%}
-            ]);
+            if v_news is null or v_news & {{ m | column_bits(satellite.pairs) }} <> 0 then
+                perform {{ S | ident }}._push_{{ satellite.name | trusted }}({{ m.leaf.sync | column('new') }}, array[
+                    {%- for pair in satellite.pairs %}{{ pair | flat_changed }}{{ ', ' if not loop.last }}{% endfor -%}
+                ]);
+            end if;
         end if;
 {% endfor %}
 {% if m.leaf.pairs %}
@@ -134,7 +148,7 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
             -- columns that wait for their batch.
             if exists (select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'migrated') then
                 perform {{ S | ident }}._pull({{ m.leaf.sync | column('new') }});
-            else
+            elsif v_news is null then
                 perform {{ S | ident }}._push({{ m.flat.key | column('new') }});
             end if;
         end if;

@@ -15,7 +15,7 @@ begin
 select from {{ m.flat.table | relation(m.schema) }} as flat
             where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('old') }}
 {%- endset %}
-{{ enter('h2f', echo=gone(there)) | trusted }}
+{{ enter('h2f', echo=gone(m.leaf.id | column('old'), there)) | trusted }}
     delete from {{ m.flat.table | relation(m.schema) }} as flat
     where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('old') }}
         and not exists (

@@ -1,5 +1,5 @@
 {% from 'procedures/sync/macros.jinja' import is_due with context %}
-{% from 'triggers/sync/frame.jinja' import as_meant, enter, leave, unfit, variables with context %}
+{% from 'triggers/sync/frame.jinja' import enter, leave, unfit, variables with context %}
 {% macro trigger() %}
 create trigger tandem_21_update after update on {{ m.leaf.table | relation(m.schema) }}
 for each row execute function {{ S | ident }}.leaf_update()
@@ -10,6 +10,7 @@ language plpgsql security definer set search_path = {{ m.search_path | path }} a
 #variable_conflict use_variable
 declare
     {{ variables() }}
+    v_news bigint;
     v_found boolean;
 {% for pair in m.leaf.pairs %}
     v_changed_{{ loop.index | literal }} boolean;  -- {{ pair.hier | ident }}
@@ -20,12 +21,19 @@ begin
 {% for pair in m.leaf.pairs %}
     v_changed_{{ loop.index | literal }} := {{ pair | hier_changed }};
 {% endfor %}
+{% if m.skip_echo and m.leaf.pairs %}
+    if v_news is not null then
+{% for pair in m.leaf.pairs %}
+        v_changed_{{ loop.index | literal }} := v_news & {{ m | bit_of(pair) }} <> 0;
+{% endfor %}
+    end if;
+{% endif %}
 {% endset %}
 {% set unchanged %}
 not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
 {%- for pair in m.leaf.pairs %} or v_changed_{{ loop.index | literal }}{% endfor %})
 {%- endset %}
-{{ enter('h2f', unchanged, changes, m | meant_bits('leaf'), as_meant(m | leaf_bits)) | trusted }}
+{{ enter('h2f', unchanged, changes, m | meant_bits('leaf'), changed=m | leaf_bits) | trusted }}
 {{ unfit(m.leaf) | trusted }}
 {% if m.satellites %}
     -- A due row comes into force with any write of its leaf; not where this transaction has written the
@@ -46,7 +54,7 @@ not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
         where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('old') }};
         update {{ S | ident }}.kept as kept set leaf_id = {{ m.leaf.id | column('new') }} where kept.leaf_id = {{ m.leaf.id | column('old') }} and kept.reason <> 'deleted';
     end if;
-    if {{ m.leaf.parent | changed('uuid') }} then
+    if {{ m.leaf.parent | changed('uuid') }} and (v_news is null or v_news & 1 <> 0) then
         -- a level above both parents may have a name that the flat table never learned
         perform {{ S | ident }}._pull({{ m.leaf.id | column('new') }}, 0, 'levels', case when not exists (
             select from tandem.mapping as t where t.name = {{ m.name | literal }} and t.phase = 'migrated'
@@ -80,10 +88,12 @@ not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
             or (v_changed_{{ loop.index | literal }} and {{ pair | differs('r_flat', 'new') }})
 {% endfor %}
         ) then
-            perform {{ S | ident }}._push({{ m.flat.key | column('r_flat') }}, null, 1);
+            -- without its dated rows, if the row is in order: theirs may be on their way in this statement
+            perform {{ S | ident }}._push({{ m.flat.key | column('r_flat') }}, null, 1, false,
+                case when {{ m.flat.status | column('r_flat') }} = 'rejected' then '{}'::boolean[] end);
         elsif not v_found and tandem._has_own_triggers({{ m.name | literal }}) then
             -- a BEFORE trigger of the application suppressed that: the flat row is the truth
-            perform {{ S | ident }}._push({{ m.flat.key | column('flat') }}, null, 1)
+            perform {{ S | ident }}._push({{ m.flat.key | column('flat') }}, null, 1, false, null)
             from {{ m.flat.table | relation(m.schema) }} as flat
             join {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }} on {{ m.leaf.id | column(m.leaf.name) }} = {{ m.leaf.sync | column('flat') }}
             where {{ m.leaf.sync | column('flat') }} = {{ m.leaf.id | column('new') }} and {{ m.flat.status | column('flat') }} is distinct from 'rejected'

@@ -1,4 +1,4 @@
-{% from 'triggers/sync/frame.jinja' import variables, enter, leave with context %}
+{% from 'triggers/sync/frame.jinja' import enter, gone, leave, meant, variables with context %}
 {% macro trigger_insert(satellite) %}
 create trigger tandem_20_insert after insert on {{ satellite.table | relation(m.schema) }}
 for each row execute function {{ S | ident }}.{{ (satellite.name ~ '_change') | ident }}()
@@ -37,7 +37,17 @@ begin
         or {{ name | changed('text') }}
 {%- endfor %}))
 {%- endset %}
-{{ enter('h2f', unchanged, about=m | column_bits(satellite.pairs)) | trusted }}
+{% set there %}
+select from {{ m.leaf.table | relation(m.schema) }} as {{ m.leaf.name | ident }}
+            where {{ m.leaf.id | column(m.leaf.name) }} = {{ satellite.parent | column('old') }}
+{%- endset %}
+{% set echo %}
+tg_op = 'INSERT' or tg_op = 'UPDATE' and ({{ m | dated_bits(satellite.pairs) }})
+            & ~{{ meant() }} = 0 then
+            return null;
+        elsif tg_op = 'DELETE' and ({{ gone(satellite.parent | column('old'), there) }})
+{%- endset %}
+{{ enter('h2f', unchanged, about=m | column_bits(satellite.pairs), echo=echo) | trusted }}
     if tg_op <> 'INSERT' then
         v_old := {{ satellite.parent | column('old') }};
         v_was := {{ satellite.effective | column('old') }};
