@@ -1736,7 +1736,7 @@ begin
 end
 $add_catalog$;
 
-comment on function tandem_products.add_catalog is
+comment on function tandem_products.add_catalog(text, text, text) is
 'Upsert: the id of a catalog, found or created with all its parents by natural key. Writers may call it.';
 
 -- Upsert: a leaf. The parent's row lock puts two callers in a line, so that they cannot both insert.
@@ -1808,7 +1808,7 @@ begin
 end
 $add_configuration$;
 
-comment on function tandem_products.add_configuration is
+comment on function tandem_products.add_configuration(uuid, uuid, text, text, jsonb, varchar(20), text) is
 'Upsert: the id of a config, matched by p_configid, else by p_sku, else by p_name, else inserted. '
 'Arguments left NULL do not change what is there. The flat row follows. Writers may call it.';
 
@@ -1842,7 +1842,7 @@ begin
 end
 $update_config$;
 
-comment on function tandem_products.update_config is
+comment on function tandem_products.update_config(uuid, text, text, jsonb, varchar(20), text) is
 'Upsert: changes a config; arguments left NULL do not change what is there. The flat row follows. Writers may call it.';
 
 -- Upsert: the status of a leaf.
@@ -1866,7 +1866,7 @@ begin
 end
 $update_config_status$;
 
-comment on function tandem_products.update_config_status is
+comment on function tandem_products.update_config_status(uuid, text) is
 'Upsert: sets the status of a config, NULL included. The flat row follows. Writers may call it.';
 
 -- Upsert: a dated row of a leaf.
@@ -1913,7 +1913,7 @@ begin
 end
 $add_price_of_config$;
 
-comment on function tandem_products.add_price_of_config is
+comment on function tandem_products.add_price_of_config(uuid, numeric(14, 2), char(3), text, timestamptz) is
 'Upsert: a dated row of a config: changed where one has this very time, else added (now, where no time is given). The flat row follows. Writers may call it.';
 
 -- triggers/sync/assign.sql

@@ -17,8 +17,18 @@ from pgtandem.deploy import Deployed, deploy
 from pgtandem.mapping import Mapping, load_mapping, parse_mapping
 from pgtandem.paths import db_dir
 from support.databases import Database, dump
-from support.locks import wait_until
-from support.shop import Connection, assert_in_step, catalog, contents, fill, in_background, one
+from support.locks import wait_for_blocked_by, wait_until
+from support.shop import (
+    Connection,
+    assert_in_step,
+    catalog,
+    contents,
+    fill,
+    in_background,
+    migrate,
+    one,
+    prepared,
+)
 
 SOURCE = (db_dir() / "mappings" / "products.toml").read_text(encoding="utf-8")
 OURS = ("tandem", "tandem_products")
@@ -124,6 +134,65 @@ def test_a_routine_that_is_no_longer_rendered_goes(db: Database, products: Mappi
     )
     conn.execute(build_bundle([products]).sql.encode())
     assert catalog(conn) == objects
+
+
+def test_every_routine_stays_where_it_is(db: Database, products: Mapping) -> None:
+    """A program that has looked one up and is about to call it fails with XX000 if it is another
+    one by then. So the script must know the signature of each, as the server does."""
+    conn = db.owner()
+    prepared(conn, 5)
+    routines = (
+        "select p.oid, p.oid::regprocedure::text from pg_proc as p"
+        " where p.pronamespace::regnamespace::text = any (%s) order by 2"
+    )
+    before = conn.execute(routines, (list(OURS),)).fetchall()
+    assert len(before) > 200
+    conn.execute(build_bundle([products]).sql.encode())
+    assert conn.execute(routines, (list(OURS),)).fetchall() == before
+
+
+def test_parameters_may_be_called_otherwise_before_prepare(bare_db: Database) -> None:
+    conn = bare_db.owner()
+    deploy(conn, [parse_mapping(SOURCE)])
+    other = re.sub(r"\bcatalogid\b", "catalog_id", SOURCE)
+    assert other != SOURCE
+    deploy(conn, [parse_mapping(other)])
+    arguments = one(conn, "select proargnames from pg_proc where proname = 'add_configuration'")
+    assert arguments[0] == "p_catalog_id"
+
+
+def test_a_deployment_waits_for_the_statements_under_way(db: Database, products: Mapping) -> None:
+    """Half of the old routines and half of the new ones: no statement runs them so."""
+    conn, old = db.owner(), db.old_app()
+    prepared(conn, 5)
+    migrate(conn)
+    before = catalog(conn)
+    script = build_bundle([products]).sql
+    hasty = script.replace("1 .. 60 loop", "1 .. 2 loop").replace("v_try = 60", "v_try = 2")
+    assert hasty != script
+    old.execute("begin")
+    old.execute("update tblproduct set status = 'held' where productid = 1")
+    with pytest.raises(psycopg.Error) as caught:
+        conn.execute(hasty.encode())
+    conn.rollback()
+    assert caught.value.sqlstate == "TD013", str(caught.value)
+    assert "public.tblconfigprice, public.tblproduct" in str(caught.value)
+    assert catalog(conn) == before
+
+    def deploy_again() -> None:
+        conn.execute(script.encode())
+
+    pid, blocker = conn.info.backend_pid, old.info.backend_pid
+    with in_background(conn, deploy_again) as work:
+        wait_for_blocked_by(db.owner(), pid, blocker)
+        # it gives way: others do not queue behind it for long
+        db.old_app().execute("update tblproduct set status = 'on' where productid = 2")
+        old.execute("update tblproduct set status = 'held still' where productid = 1")
+        assert not work.done()
+        old.execute("commit")
+        work.result(60)
+    assert catalog(conn) == before
+    assert_in_step(conn)
 
 
 def test_a_definition_of_another_version_is_replaced(db: Database, products: Mapping) -> None:

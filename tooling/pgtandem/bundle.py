@@ -3,7 +3,8 @@
 `deploy` executes the same text, so that the two ways cannot disagree.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
@@ -35,6 +36,7 @@ declare
     v_installed text;
     v_hash text;
     v_others text;
+    v_tables text;
     v_ours boolean := false;
 begin
     if current_setting('server_version_num')::integer < 150000 then
@@ -129,6 +131,37 @@ begin
                 hint = 'Drop them, deploy, and make them again: select from the views of the '
                     'schema tandem, but do not build on them.';
         end if;
+        -- No statement of a program runs half of the old routines and half of the new ones: those
+        -- that are under way are waited for, giving way and trying again, so that nobody queues.
+        select string_agg(t.name, ', ' order by t.name) into v_tables from (
+            select distinct t.tgrelid::regclass::text as name
+            from pg_trigger as t
+            join pg_class as c on c.oid = t.tgrelid
+            join pg_proc as p on p.oid = t.tgfoid
+            join pg_namespace as n on n.oid = p.pronamespace
+            join tandem.mapping as m on n.nspname = 'tandem_' || m.name
+            where t.tgparentid = 0 and pg_get_userbyid(c.relowner) = current_user
+                and pg_get_userbyid(p.proowner) = current_user
+        ) as t;
+        for v_try in 1 .. 60 loop
+            exit when v_tables is null;
+            begin
+                set local lock_timeout = '250ms';
+                execute format('lock table %s in share row exclusive mode', v_tables);
+                exit;
+            exception when lock_not_available or deadlock_detected then
+                if v_try = 60 then
+                    raise exception 'programs that write % do not end', v_tables
+                    using errcode = 'TD013',
+                        detail = 'The lock that waits for them was not free in 60 attempts. '
+                            'Nothing was changed.',
+                        hint = 'pg_stat_activity shows the transaction that stays open. When it '
+                            'has ended, deploy again.';
+                end if;
+            end;
+            perform pg_sleep(0.05 + 0.2 * random());
+        end loop;
+        set local lock_timeout = '3s';
     end if;
 end
 $deploy$;
@@ -154,18 +187,30 @@ end
 $change$;
 """
 
-# Replaced as a whole: a routine that a newer version no longer has must not stay behind.
-_DROP_STATIC = """\
+# A routine that a newer version no longer has must not stay behind. One that stays is replaced
+# where it is: a program that is about to call it fails if it is another one by then (XX000).
+_DROP_ROUTINES = """\
 do $drop$
 declare
+    v_stay oid[] := '{{}}';
+    v_routine text;
     v_statement text;
 begin
+    foreach v_routine in array array[
+        {stay}
+    ] loop
+        exit when {unless};
+        begin
+            v_stay := v_stay || coalesce(to_regprocedure(v_routine)::oid, 0);
+        exception when undefined_object then
+            -- before PostgreSQL 16, where a type of its is still to be made
+            continue;
+        end;
+    end loop;
     for v_statement in
-        select format('drop view %I.%I', c.relnamespace::regnamespace, c.relname) from pg_class as c
-        where c.relnamespace = to_regnamespace('tandem') and c.relkind = 'v'
-        union all
         select format('drop routine %s', p.oid::regprocedure) from pg_proc as p
-        where p.pronamespace = to_regnamespace('tandem')
+        where p.pronamespace = to_regnamespace({schema}) and p.prorettype <> 'trigger'::regtype
+            and p.oid <> all (v_stay)
     loop
         execute v_statement;
     end loop;
@@ -173,16 +218,22 @@ end
 $drop$;
 """
 
-_DROP_RENDERED = """\
+# Before it is prepared a mapping may be another one, and its routines' parameters be called
+# otherwise, which CREATE OR REPLACE refuses; nobody calls them then.
+_NOT_IN_USE = """not exists (
+            select from tandem.mapping as m where m.name = {name} and m.phase <> 'deployed'
+        )"""
+
+_DROP_VIEWS = """\
 do $drop$
 declare
-    v_statement text;
+    v_view regclass;
 begin
-    for v_statement in
-        select format('drop routine %s', p.oid::regprocedure) from pg_proc as p
-        where p.pronamespace = to_regnamespace({schema}) and p.prorettype <> 'trigger'::regtype
+    for v_view in
+        select c.oid from pg_class as c
+        where c.relnamespace = to_regnamespace('tandem') and c.relkind = 'v'
     loop
-        execute v_statement;
+        execute format('drop view %s', v_view);
     end loop;
 end
 $drop$;
@@ -238,6 +289,8 @@ end
 $shared$;
 """
 
+_COMMENTED = re.compile(r"^comment on (?:function|procedure) (.+?\)) is\s+'", re.M | re.S)
+
 # DO, because psql prints what a SELECT returns.
 _PRIVILEGES = """\
 do $privileges$
@@ -267,6 +320,15 @@ class Bundle:
 
     sql: str
     hashes: dict[str, str]
+
+
+def _drop_routines(schema: str, files: Iterable[str], unless: str) -> str:
+    """The statement that drops what ``files`` no longer have; signatures are their comments'."""
+    stay = [" ".join(name.split()) for sql in files for name in _COMMENTED.findall(sql)]
+    between = ",\n" + " " * 8
+    return _DROP_ROUTINES.format(
+        schema=literal(schema), stay=between.join(map(literal, stay)), unless=unless
+    )
 
 
 def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
@@ -299,7 +361,8 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
                 version=literal(__version__),
             )
         )
-    parts.append(_DROP_STATIC)
+    parts.append(_DROP_VIEWS)
+    parts.append(_drop_routines("tandem", (sql for _, sql in static), unless="false"))
     parts += [f"-- {path}\n{sql}" for path, sql in static]
     for mapping in mappings:
         rendered = render(mapping)
@@ -307,7 +370,8 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
         hashes[mapping.name] = sha256(
             __version__ + mapping.source + text + "".join(file.sql for file in rendered)
         )
-        parts.append(_DROP_RENDERED.format(schema=literal(mapping.tandem)))
+        unused = _NOT_IN_USE.format(name=literal(mapping.name))
+        parts.append(_drop_routines(mapping.tandem, (file.sql for file in rendered), unless=unused))
         parts += [f"-- {file.path} for {mapping.name}\n{file.sql}" for file in rendered]
         parts.append(
             _MAPPING.format(

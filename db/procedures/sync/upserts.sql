@@ -42,7 +42,7 @@ begin
 end
 {{ name | tag }};
 
-comment on function {{ S | ident }}.{{ name | ident }} is
+comment on function {{ S | ident }}.{{ name | ident }}({% for level in m.levels %}{% for pair, parameter in level.key_params %}{{ pair.hier_type | sqltype }}{{ ', ' if not (loop.last and level.name == m.bottom.name) }}{% endfor %}{% endfor %}) is
 'Upsert: the id of a {{ m.bottom.name | in_text }}, found or created with all its parents by natural key. Writers may call it.';
 {% endif %}
 {% if m.operation('add_leaf') %}
@@ -116,7 +116,7 @@ begin
 end
 {{ name | tag }};
 
-comment on function {{ S | ident }}.{{ name | ident }} is
+comment on function {{ S | ident }}.{{ name | ident }}(uuid, uuid{% for column_name, type in m.leaf.types %}, {{ type | sqltype }}{% endfor %}) is
 'Upsert: the id of a {{ m.leaf.name | in_text }}, matched by {{ m.leaf.id | param | in_text }}{% for match in m.leaf.match %}, else by {{ match | param | in_text }}{% endfor %}, else inserted. '
 'Arguments left NULL do not change what is there. The flat row follows. Writers may call it.';
 {% endif %}
@@ -147,7 +147,7 @@ begin
 end
 {{ name | tag }};
 
-comment on function {{ S | ident }}.{{ name | ident }} is
+comment on function {{ S | ident }}.{{ name | ident }}(uuid{% for column_name, type in m.leaf.types %}, {{ type | sqltype }}{% endfor %}) is
 'Upsert: changes a {{ m.leaf.name | in_text }}; arguments left NULL do not change what is there. The flat row follows. Writers may call it.';
 {% endif %}
 {% if m.operation('update_leaf_status') %}
@@ -171,7 +171,7 @@ begin
 end
 {{ name | tag }};
 
-comment on function {{ S | ident }}.{{ name | ident }} is
+comment on function {{ S | ident }}.{{ name | ident }}(uuid, text) is
 'Upsert: sets the status of a {{ m.leaf.name | in_text }}, NULL included. The flat row follows. Writers may call it.';
 {% endif %}
 {% if m.operation('add_satellite') and m.satellites %}
@@ -226,6 +226,6 @@ begin
 end
 {{ name | tag }};
 
-comment on function {{ S | ident }}.{{ name | ident }} is
+comment on function {{ S | ident }}.{{ name | ident }}(uuid{% for column_name, type in satellite.types %}, {{ type | sqltype }}{% endfor %}, timestamptz) is
 'Upsert: a dated row of a {{ m.leaf.name | in_text }}: changed where one has this very time, else added (now, where no time is given). The flat row follows. Writers may call it.';
 {% endif %}
