@@ -13,13 +13,14 @@ begin
     for r_satellite in select * from tandem._satellites(p_mapping) as s
     loop
         execute pg_catalog.format(
+            'with noted as ('
             'insert into %1$I.due (satellite, leaf_id, effective) '
             'select %2$L, s.%3$I, s.%4$I from %5$s as s '
-            'where s.%4$I > pg_catalog.clock_timestamp() on conflict do nothing',
+            'where s.%4$I > pg_catalog.clock_timestamp() on conflict do nothing '
+            'returning 1) select pg_catalog.count(*) from noted',
             'tandem_' || p_mapping, r_satellite.name, r_satellite.parent, r_satellite.effective,
             r_satellite.relation
-        );
-        get diagnostics v_more = row_count;
+        ) into v_more;
         v_count := v_count + v_more;
     end loop;
     return v_count;

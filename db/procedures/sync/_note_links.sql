@@ -13,7 +13,8 @@ declare
 begin
     perform pg_catalog.set_config('search_path', v_definition ->> 'path', true);
     execute pg_catalog.format(
-        'insert into %1$I.kept (flat_key, leaf_id, reason)
+        'with noted as (
+        insert into %1$I.kept (flat_key, leaf_id, reason)
         select flat.%2$I::text, flat.%3$I, ''rollback''
         from %4$s as flat
         where flat.%3$I is not null%6$s
@@ -24,14 +25,16 @@ begin
             )
         on conflict (leaf_id) do update
         set flat_key = excluded.flat_key, parent = null, reason = excluded.reason,
-            kept_at = excluded.kept_at',
+            kept_at = excluded.kept_at
+        returning 1
+        )
+        select pg_catalog.count(*) from noted',
         'tandem_' || p_mapping, v_definition ->> 'key', v_link, v_definition ->> 'flat',
         v_definition ->> 'key_type', case when p_from is not null then pg_catalog.format(
             ' and flat.%1$I >= $1::%2$s and flat.%1$I <= $2::%2$s', v_definition ->> 'key',
             v_definition ->> 'key_type'
         ) end
-    ) using p_from, p_to;
-    get diagnostics v_count = row_count;
+    ) into v_count using p_from, p_to;
     return v_count;
 end
 $_note_links$;

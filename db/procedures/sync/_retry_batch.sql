@@ -42,9 +42,11 @@ begin
         elsif r_row.side = 'hierarchy' then
             -- a row of an upper level that a rollback took out: it and what is below it
             execute pg_catalog.format(
-                'update %I.kept_level as k set refused = false where k.id = $1', v_schema
-            ) using r_row.row_key::uuid;
-            get diagnostics v_levels = row_count;
+                'with retried as (
+                    update %I.kept_level as k set refused = false where k.id = $1 returning 1
+                )
+                select pg_catalog.count(*) from retried', v_schema
+            ) into v_levels using r_row.row_key::uuid;
             if v_levels > 0 then
                 perform tandem._restore_levels(p_mapping, p_run, 1);
                 execute pg_catalog.format(

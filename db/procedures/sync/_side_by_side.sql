@@ -18,7 +18,7 @@ declare
     v_rows text := tandem._side_by_side_rows(p_mapping);
     v_key text;
     v_leaf uuid;
-    v_found bigint := 0;
+    v_found boolean;
     r_leaf record;
 begin
     select l.* into r_leaf from tandem._levels(p_mapping) as l where l.is_leaf;
@@ -26,12 +26,11 @@ begin
     if tandem.is_castable(p_key, v_key_type) then
         v_key := p_key;
         execute pg_catalog.format(
-            'select flat.%I from %s as flat where flat.%I = $1::%s',
+            'select true, flat.%I from %s as flat where flat.%I = $1::%s',
             r_leaf.sync, v_flat, v_key_name, v_key_type
-        ) into v_leaf using v_key;
-        get diagnostics v_found = row_count;
+        ) into v_found, v_leaf using v_key;
     end if;
-    if v_found = 0 and tandem.is_castable(p_key, 'uuid') then
+    if v_found is not true and tandem.is_castable(p_key, 'uuid') then
         v_leaf := p_key::uuid;
         execute pg_catalog.format(
             'select flat.%I::text from %s as flat where flat.%I = $1',
