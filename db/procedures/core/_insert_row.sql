@@ -9,10 +9,11 @@ set xmloption = 'content'
 as $_insert_row$
 declare
     v_statement text;
-    v_count bigint;
+    v_is_new boolean;
 begin
     select pg_catalog.format(
-        'insert into %s (%s) overriding system value values (%s) on conflict do nothing', p_table,
+        'insert into %s (%s) overriding system value values (%s) on conflict do nothing '
+        'returning true', p_table,
         pg_catalog.string_agg(pg_catalog.quote_ident(c.name), ', ' order by c.ordinal),
         pg_catalog.string_agg(c.value, ', ' order by c.ordinal)
     )
@@ -20,9 +21,8 @@ begin
     from tandem._row_columns(p_table, p_row) as c;
     -- the application's own triggers inherit it
     perform pg_catalog.set_config('search_path', p_path, true);
-    execute v_statement;
-    get diagnostics v_count = row_count;
-    return v_count > 0;
+    execute v_statement into v_is_new;
+    return v_is_new is true;
 end
 $_insert_row$;
 

@@ -16,7 +16,7 @@ declare
     v_next text;
     v_action text;
     v_done text;
-    v_deleted bigint;
+    v_is_gone boolean;
     v_linked text;
     r_leaf record;
     r_row record;
@@ -82,11 +82,11 @@ begin
                     and not exists (
                         select from %7$I.kept as kept
                         where kept.leaf_id = flat.%6$I and kept.leaf is not null
-                    )',
+                    )
+                returning true',
                 v_flat, v_key, v_type, r_leaf.relation, r_leaf.id, r_leaf.sync, v_schema
-            ) using r_row.flat_key;
-            get diagnostics v_deleted = row_count;
-            if v_deleted > 0 then
+            ) into v_is_gone using r_row.flat_key;
+            if v_is_gone then
                 perform tandem._reject(
                     p_mapping, 'flat', r_row.flat_key, r_row.content, '02000',
                     'deleted by repair: its leaf is gone', 'Its content is kept here.',
