@@ -17,7 +17,7 @@ from pgtandem.deploy import Deployed, deploy
 from pgtandem.mapping import Mapping, load_mapping, parse_mapping
 from pgtandem.paths import db_dir
 from support.databases import Database, dump
-from support.locks import wait_for_blocked_by, wait_until
+from support.locks import wait_until
 from support.shop import (
     Connection,
     assert_in_step,
@@ -32,6 +32,7 @@ from support.shop import (
 
 SOURCE = (db_dir() / "mappings" / "products.toml").read_text(encoding="utf-8")
 OURS = ("tandem", "tandem_products")
+ODD_NAME = "change  a leaf(uuid)) is 'mine"
 
 
 @pytest.fixture(scope="module")
@@ -136,63 +137,42 @@ def test_a_routine_that_is_no_longer_rendered_goes(db: Database, products: Mappi
     assert catalog(conn) == objects
 
 
-def test_every_routine_stays_where_it_is(db: Database, products: Mapping) -> None:
+ROUTINES = (
+    "select p.oid, p.oid::regprocedure::text from pg_proc as p"
+    " where p.pronamespace::regnamespace::text in ('tandem', 'tandem_products') order by 2"
+)
+
+
+@pytest.mark.parametrize("phase", ["deployed", "migrated", "rolled back"])
+def test_every_routine_stays_where_it_is(db: Database, phase: str) -> None:
     """A program that has looked one up and is about to call it fails with XX000 if it is another
     one by then. So the script must know the signature of each, as the server does."""
     conn = db.owner()
-    prepared(conn, 5)
-    routines = (
-        "select p.oid, p.oid::regprocedure::text from pg_proc as p"
-        " where p.pronamespace::regnamespace::text = any (%s) order by 2"
-    )
-    before = conn.execute(routines, (list(OURS),)).fetchall()
+    odd = SOURCE.replace('update_leaf = "update_config"', f'update_leaf = "{ODD_NAME}"')
+    products = parse_mapping(odd)
+    deploy(conn, [products])
+    if phase != "deployed":
+        prepared(conn, 5)
+        migrate(conn)
+    if phase == "rolled back":
+        conn.execute("call tandem.rollback('products', 'keep', p_drop_columns => true)")
+    before = conn.execute(ROUTINES).fetchall()
     assert len(before) > 200
+    assert any(ODD_NAME in name for _, name in before)
     conn.execute(build_bundle([products]).sql.encode())
-    assert conn.execute(routines, (list(OURS),)).fetchall() == before
+    assert conn.execute(ROUTINES).fetchall() == before
 
 
-def test_parameters_may_be_called_otherwise_before_prepare(bare_db: Database) -> None:
-    conn = bare_db.owner()
-    deploy(conn, [parse_mapping(SOURCE)])
+def test_parameters_may_be_called_otherwise_before_prepare(db: Database) -> None:
+    conn = db.owner()
     other = re.sub(r"\bcatalogid\b", "catalog_id", SOURCE)
     assert other != SOURCE
     deploy(conn, [parse_mapping(other)])
     arguments = one(conn, "select proargnames from pg_proc where proname = 'add_configuration'")
     assert arguments[0] == "p_catalog_id"
-
-
-def test_a_deployment_waits_for_the_statements_under_way(db: Database, products: Mapping) -> None:
-    """Half of the old routines and half of the new ones: no statement runs them so."""
-    conn, old = db.owner(), db.old_app()
+    deploy(conn, [parse_mapping(SOURCE)])
     prepared(conn, 5)
-    migrate(conn)
-    before = catalog(conn)
-    script = build_bundle([products]).sql
-    hasty = script.replace("1 .. 60 loop", "1 .. 2 loop").replace("v_try = 60", "v_try = 2")
-    assert hasty != script
-    old.execute("begin")
-    old.execute("update tblproduct set status = 'held' where productid = 1")
-    with pytest.raises(psycopg.Error) as caught:
-        conn.execute(hasty.encode())
-    conn.rollback()
-    assert caught.value.sqlstate == "TD013", str(caught.value)
-    assert "public.tblconfigprice, public.tblproduct" in str(caught.value)
-    assert catalog(conn) == before
-
-    def deploy_again() -> None:
-        conn.execute(script.encode())
-
-    pid, blocker = conn.info.backend_pid, old.info.backend_pid
-    with in_background(conn, deploy_again) as work:
-        wait_for_blocked_by(db.owner(), pid, blocker)
-        # it gives way: others do not queue behind it for long
-        db.old_app().execute("update tblproduct set status = 'on' where productid = 2")
-        old.execute("update tblproduct set status = 'held still' where productid = 1")
-        assert not work.done()
-        old.execute("commit")
-        work.result(60)
-    assert catalog(conn) == before
-    assert_in_step(conn)
+    refused(conn, [parse_mapping(other)], "TD005")
 
 
 def test_a_definition_of_another_version_is_replaced(db: Database, products: Mapping) -> None:

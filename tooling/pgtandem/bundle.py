@@ -36,7 +36,6 @@ declare
     v_installed text;
     v_hash text;
     v_others text;
-    v_tables text;
     v_ours boolean := false;
 begin
     if current_setting('server_version_num')::integer < 150000 then
@@ -131,37 +130,6 @@ begin
                 hint = 'Drop them, deploy, and make them again: select from the views of the '
                     'schema tandem, but do not build on them.';
         end if;
-        -- No statement of a program runs half of the old routines and half of the new ones: those
-        -- that are under way are waited for, giving way and trying again, so that nobody queues.
-        select string_agg(t.name, ', ' order by t.name) into v_tables from (
-            select distinct t.tgrelid::regclass::text as name
-            from pg_trigger as t
-            join pg_class as c on c.oid = t.tgrelid
-            join pg_proc as p on p.oid = t.tgfoid
-            join pg_namespace as n on n.oid = p.pronamespace
-            join tandem.mapping as m on n.nspname = 'tandem_' || m.name
-            where t.tgparentid = 0 and pg_get_userbyid(c.relowner) = current_user
-                and pg_get_userbyid(p.proowner) = current_user
-        ) as t;
-        for v_try in 1 .. 60 loop
-            exit when v_tables is null;
-            begin
-                set local lock_timeout = '250ms';
-                execute format('lock table %s in share row exclusive mode', v_tables);
-                exit;
-            exception when lock_not_available or deadlock_detected then
-                if v_try = 60 then
-                    raise exception 'programs that write % do not end', v_tables
-                    using errcode = 'TD013',
-                        detail = 'The lock that waits for them was not free in 60 attempts. '
-                            'Nothing was changed.',
-                        hint = 'pg_stat_activity shows the transaction that stays open. When it '
-                            'has ended, deploy again.';
-                end if;
-            end;
-            perform pg_sleep(0.05 + 0.2 * random());
-        end loop;
-        set local lock_timeout = '3s';
     end if;
 end
 $deploy$;
@@ -218,10 +186,11 @@ end
 $drop$;
 """
 
-# Before it is prepared a mapping may be another one, and its routines' parameters be called
-# otherwise, which CREATE OR REPLACE refuses; nobody calls them then.
-_NOT_IN_USE = """not exists (
-            select from tandem.mapping as m where m.name = {name} and m.phase <> 'deployed'
+# Where the mapping is another one its routines' parameters may be called otherwise, which CREATE OR
+# REPLACE refuses.
+_ANOTHER = """not exists (
+            select from tandem.mapping as m
+            where m.name = {name} and m.source_hash = {source_hash}
         )"""
 
 _DROP_VIEWS = """\
@@ -239,7 +208,7 @@ end
 $drop$;
 """
 
-_MAPPING = """\
+_UNCHANGED = """\
 do $mapping$
 declare
     v_phase text;
@@ -258,6 +227,9 @@ begin
     end if;
 end
 $mapping$;
+"""
+
+_MAPPING = """\
 insert into tandem.mapping as m (
     name, schema_name, flat_table, key_type, definition, source, source_hash, hash, version
 )
@@ -289,7 +261,10 @@ end
 $shared$;
 """
 
-_COMMENTED = re.compile(r"^comment on (?:function|procedure) (.+?\)) is\s+'", re.M | re.S)
+# a quoted name may hold anything
+_COMMENTED = re.compile(
+    r"""^comment on (?:function|procedure) ((?:"(?:[^"]+|"")*+"|[^"])+?\)) is\s+'""", re.MULTILINE
+)
 
 # DO, because psql prints what a SELECT returns.
 _PRIVILEGES = """\
@@ -324,7 +299,7 @@ class Bundle:
 
 def _drop_routines(schema: str, files: Iterable[str], unless: str) -> str:
     """The statement that drops what ``files`` no longer have; signatures are their comments'."""
-    stay = [" ".join(name.split()) for sql in files for name in _COMMENTED.findall(sql)]
+    stay = [name for sql in files for name in _COMMENTED.findall(sql)]
     between = ",\n" + " " * 8
     return _DROP_ROUTINES.format(
         schema=literal(schema), stay=between.join(map(literal, stay)), unless=unless
@@ -370,18 +345,25 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
         hashes[mapping.name] = sha256(
             __version__ + mapping.source + text + "".join(file.sql for file in rendered)
         )
-        unused = _NOT_IN_USE.format(name=literal(mapping.name))
-        parts.append(_drop_routines(mapping.tandem, (file.sql for file in rendered), unless=unused))
+        identity = {
+            "name": literal(mapping.name),
+            "source_hash": literal(sha256(repr(mapping_identity(mapping)))),
+        }
+        parts.append(_UNCHANGED.format(**identity))
+        parts.append(
+            _drop_routines(
+                mapping.tandem, (file.sql for file in rendered), unless=_ANOTHER.format(**identity)
+            )
+        )
         parts += [f"-- {file.path} for {mapping.name}\n{file.sql}" for file in rendered]
         parts.append(
             _MAPPING.format(
-                name=literal(mapping.name),
+                **identity,
                 schema_name=literal(mapping.schema),
                 flat_table=literal(mapping.flat.table),
                 key_type=literal(mapping.flat.key_type),
                 definition=literal(text),
                 source=literal(mapping.source),
-                source_hash=literal(sha256(repr(mapping_identity(mapping)))),
                 hash=literal(hashes[mapping.name]),
                 version=literal(__version__),
             )
