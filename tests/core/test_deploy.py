@@ -263,6 +263,18 @@ def _cancelled(conn: Connection) -> None:
         conn.execute("call tandem.migrate('products')")
 
 
+def test_a_reader_of_a_view_that_stays_in_its_transaction(db: Database, products: Mapping) -> None:
+    """A deployment makes the views anew, and does not wait for long: others would queue."""
+    conn, reader = db.owner(), db.owner()
+    reader.execute("begin")
+    reader.execute("select * from tandem.status")
+    changed = replace(products, source=products.source + "\n# said")
+    error = refused(conn, [changed], "TD013")
+    assert "tandem.status" in str(error)
+    reader.execute("commit")
+    assert deploy(conn, [changed]).changed == ("products",)
+
+
 def test_a_failed_deployment_is_in_the_registry(db: Database, products: Mapping) -> None:
     conn = db.owner()
     conn.execute("update tandem.deployment set version = '999.0.0' where what = 'package'")

@@ -74,7 +74,7 @@ class Statements:
                 with suppress(psycopg.Error), conn.transaction():
                     for number, line, what, times in conn.execute(EXECUTED, [oid]).fetchall():
                         self.executed[name, body, number, line, what] += times
-            # Of all databases; when the shared memory is full, 2.3.0 waits for its own lock forever.
+            # Of all databases; with its memory full 2.3.0 waits for its own lock forever.
             conn.execute("select plpgsql_profiler_reset_all()")
             conn.rollback()  # a template stays as it is
 

@@ -204,6 +204,12 @@ begin
     loop
         execute format('drop view %s', v_view);
     end loop;
+exception when lock_not_available then
+    raise exception 'a transaction that has read view % stays open', v_view
+    using errcode = 'TD013',
+        detail = 'Its lock was not free within 3 seconds. Nothing was changed.',
+        hint = 'End it (pg_stat_activity shows it, perhaps as idle in transaction), then deploy '
+            'again.';
 end
 $drop$;
 """
