@@ -91,7 +91,7 @@ def test_a_killed_migration_goes_on_and_does_every_row_once(
             pid = ask(shop.owner_dsn, "select backend_pid from tandem.run where kind = 'migrate'")
             assert isinstance(pid, int)
             assert ask(shop.owner_dsn, state) == "running"
-            kill(shop, client, pid)
+            assert kill(shop, client, pid)
         with connect(shop.owner_dsn) as conn:
             conn.execute(CALL)
             time.sleep(0.2)

@@ -140,8 +140,7 @@ def test_killed_at_any_moment_nothing_is_lost(  # noqa: PLR0917 - fixtures
                     " where application_name = 'psql' and usename = 'shop_owner'",
                 )
                 if client.poll() is None and isinstance(pid, int) and pid:
-                    kill(shop, client, pid)
-                    killed += 1
+                    killed += kill(shop, client, pid)
                 took = max(0.1, (took + run_to_its_end(command, log, start)) / 2)
                 time.sleep(0.1)
             forward(shop)

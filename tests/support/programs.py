@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -135,35 +135,42 @@ def ask(dsn: str, query: str) -> object:
             time.sleep(0.02)
 
 
-def kill_backend(shop: Database, client: subprocess.Popen[bytes], pid: int) -> None:
+def kill_backend(shop: Database, client: subprocess.Popen[bytes], pid: int) -> bool:
+    """Kill a session; False where it had ended well just before."""
     # The server ends all sessions then, this one, too: before that it would still let new ones in.
-    witness = connect(shop.owner_dsn)
-    os.kill(pid, signal.SIGKILL)
-    client.wait(30)
+    with connect(shop.owner_dsn) as witness:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        # one that had ended, but was not yet gone, dies of nothing; its client says so
+        well = client.wait(30) == 0
+        deadline = time.monotonic() + (5 if well else 30)
+        while time.monotonic() < deadline:
+            try:
+                witness.execute("select 1")
+            except psycopg.OperationalError:
+                return True
+            time.sleep(0.005)
+    assert well, "the server does not begin anew"
+    return False
 
-    def ended() -> bool:
-        try:
-            witness.execute("select 1")
-        except psycopg.OperationalError:
-            return True
-        return False
 
-    wait_until(ended, "the server begins anew")
-
-
-def kill_client(shop: Database, client: subprocess.Popen[bytes], pid: int) -> None:
+def kill_client(shop: Database, client: subprocess.Popen[bytes], pid: int) -> bool:
+    """Kill a program, and wait until its session has noticed."""
     client.kill()
     client.wait(30)
     # The backend goes on until it has something to say to its client.
     query = f"select not exists (select from pg_stat_activity where pid = {pid})"
     wait_until(lambda: ask(shop.owner_dsn, query) is True, "the backend notices")
+    return True
 
 
-def kill_server(shop: Database, client: subprocess.Popen[bytes], pid: int) -> None:
+def kill_server(shop: Database, client: subprocess.Popen[bytes], pid: int) -> bool:
+    """Kill the server with all its sessions, and start it again."""
     assert shop.server.embedded is not None
     shop.server.embedded.kill()
     client.wait(30)
     shop.server.embedded.start()
+    return True
 
 
 @contextmanager
@@ -196,7 +203,8 @@ def run_to_its_end(command: list[str], log: Path, start: Callable[..., object]) 
     raise AssertionError(log.read_text()[-3000:])
 
 
-Kill = Callable[[Database, "subprocess.Popen[bytes]", int], None]
+Kill = Callable[[Database, "subprocess.Popen[bytes]", int], bool]
+"""Kills the session of a client, or what it needs; True where it came in time."""
 
 
 def assert_nothing_lost(conn: psycopg.Connection, writers: Sequence[Writer], what: str) -> None:
