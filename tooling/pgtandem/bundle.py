@@ -106,18 +106,22 @@ begin
                 detail = 'It is deployed here from another build of pgtandem. Nothing was changed.',
                 hint = 'Deploy all mappings of this database together, or undeploy that one first.';
         end if;
-        if exists (
-            select from pg_locks as l
-            where l.locktype = 'advisory' and l.classid = 1952542836 and l.objid <> 0
-                and l.database = (
-                    select d.oid from pg_database as d where d.datname = current_database()
-                )
-        ) then
-            raise exception 'a run of pgtandem is under way'
-            using errcode = 'TD013',
-                detail = 'See select * from tandem.progress where running_now;',
-                hint = 'Wait for it, or cancel it: it goes on afterwards where it stopped.';
-        end if;
+        -- a run is seen while it holds its lock, which it lets go of for a moment between batches
+        for v_look in 1 .. 5 loop
+            if exists (
+                select from pg_locks as l
+                where l.locktype = 'advisory' and l.classid = 1952542836 and l.objid <> 0
+                    and l.database = (
+                        select d.oid from pg_database as d where d.datname = current_database()
+                    )
+            ) then
+                raise exception 'a run of pgtandem is under way'
+                using errcode = 'TD013',
+                    detail = 'See select * from tandem.progress where running_now;',
+                    hint = 'Wait for it, or cancel it: it goes on afterwards where it stopped.';
+            end if;
+            perform pg_sleep(0.05);
+        end loop;
         select string_agg(o.object, '; ' order by o.object) into v_others from (
             {dependents}
             limit 10
