@@ -2600,7 +2600,7 @@ declare
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
         and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
-        if pg_catalog.split_part(v_origin, ':', 5) = '-1' then
+        if pg_catalog.split_part(v_origin, ':', 5)::bigint = -1 then
             return null;
         end if;
     end if;
@@ -2667,7 +2667,7 @@ declare
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
         and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
-        if pg_catalog.split_part(v_origin, ':', 5) = '-1' then
+        if pg_catalog.split_part(v_origin, ':', 5)::bigint = -1 then
             return null;
         end if;
     end if;
@@ -2743,7 +2743,7 @@ declare
 begin
     if pg_catalog.pg_trigger_depth() > 1 and v_origin like 'sync:%:%'
         and pg_catalog.starts_with(v_origin, pg_catalog.concat('sync:', pg_catalog.pg_trigger_depth() - 1, ':', pg_catalog.currval('tandem.origin'), ':products:')) then
-        if pg_catalog.split_part(v_origin, ':', 5) = '-1' then
+        if pg_catalog.split_part(v_origin, ':', 5)::bigint = -1 then
             return null;
         end if;
     end if;

@@ -21,7 +21,7 @@ from support.shop import assert_in_step, migrate, one, prepared
 
 PATH = db_dir() / "mappings" / "products.toml"
 SOURCE = PATH.read_text(encoding="utf-8")
-MOST_LINES = 2910
+MOST_LINES = 2891
 """What a DBA has to read. Lower it when the rendering gets shorter; the aim is 1,500."""
 
 

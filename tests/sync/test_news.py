@@ -116,30 +116,20 @@ def test_an_own_after_trigger_routes_on(shop: Shop) -> None:
     assert shop.rows("select catalogname from tblproduct where configname = 'X'") == [("default",)]
 
 
-def test_prices_that_go_by_a_cascade(both: Shop) -> None:
+@pytest.mark.parametrize(
+    ("table", "source"),
+    [
+        ("tblconfigprice", "select priceid from tblconfigprice where amount = 5"),
+        ("tblconfig", "select configid from tblconfig where name = 'main'"),
+    ],
+)
+def test_prices_that_go_by_a_cascade(both: Shop, table: str, source: str) -> None:
     both.owner.execute(
-        "alter table tblconfigprice add source uuid references tblconfigprice on delete cascade"
+        f"alter table tblconfigprice add source uuid references {table} on delete cascade"
     )
     main = add(both, "A", configname="main", amount=5)
     add(both, "A", configname="part", amount=7)
-    both.owner.execute(
-        "update tblconfigprice set source ="
-        " (select priceid from tblconfigprice where amount = 5) where amount = 7"
-    )
-    both.old.execute("delete from tblproduct where productid = %s", (main,))
-    assert both.drift() == []
-
-
-def test_prices_emptied_by_a_cascade(both: Shop) -> None:
-    both.owner.execute(
-        "alter table tblconfigprice add source uuid references tblconfig on delete cascade"
-    )
-    main = add(both, "A", configname="main", amount=5)
-    add(both, "A", configname="part", amount=7)
-    both.owner.execute(
-        "update tblconfigprice set source ="
-        " (select configid from tblconfig where name = 'main') where amount = 7"
-    )
+    both.owner.execute(f"update tblconfigprice set source = ({source}) where amount = 7")
     both.old.execute("delete from tblproduct where productid = %s", (main,))
     assert both.drift() == []
 

@@ -58,8 +58,8 @@ def dependents_query(schemas: Sequence[str], *, replaced_only: bool = False) -> 
 
     Args:
         schemas: names of pgtandem's schemas.
-        replaced_only: leave out what a deployment does not drop: tables, a mapping's views, and
-            its trigger functions.
+        replaced_only: leave out what a deployment never drops: tables, a mapping's views, and
+            its trigger functions. Other routines it drops where the new build has no such one.
     """
     names = ", ".join(literal(schema) for schema in schemas)
     return _QUERY.format(

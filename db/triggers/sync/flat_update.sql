@@ -1,5 +1,5 @@
 {% from 'procedures/sync/macros.jinja' import is_due with context %}
-{% from 'triggers/sync/frame.jinja' import enter, leave, variables with context %}
+{% from 'triggers/sync/frame.jinja' import changed_columns, enter, leave, variables with context %}
 {% macro trigger() %}
 create trigger tandem_21_update after update on {{ m.flat.table | relation(m.schema) }}
 for each row execute function {{ S | ident }}.flat_update()
@@ -20,18 +20,6 @@ declare
 {% endfor %}
     r_leaf record;
 begin
-{% set changes %}
-{% for pair in m.leaf.pairs %}
-    v_changed_{{ loop.index | literal }} := {{ pair | flat_changed }};
-{% endfor %}
-{% if m.skip_echo and m.leaf.pairs %}
-    if v_news is not null then
-{% for pair in m.leaf.pairs %}
-        v_changed_{{ loop.index | literal }} := v_news & {{ m | bit_of(pair) }} <> 0;
-{% endfor %}
-    end if;
-{% endif %}
-{% endset %}
 {% set unchanged %}
 not ({{ m.flat.key | changed(m.flat.key_type) }}
 {%- for pair in m.pairs %}
@@ -39,7 +27,7 @@ not ({{ m.flat.key | changed(m.flat.key_type) }}
         or {% if pair in m.leaf.pairs %}v_changed_{{ (m.leaf.pairs.index(pair) + 1) | literal }}{% else %}{{ pair | flat_changed }}{% endif %}
 {%- endfor %})
 {%- endset %}
-{{ enter('f2h', unchanged, changes, m | meant_bits('flat'), changed=m | flat_bits) | trusted }}
+{{ enter('f2h', unchanged, changed_columns('flat'), m | meant_bits('flat'), changed=m | flat_bits) | trusted }}
     if {{ m.flat.key | changed(m.flat.key_type) }} then
         if {{ m.leaf.sync | column('old') }} is null then
             v_kept := {{ S | ident }}._kept_for({{ m.flat.key | column('old') }}::text);

@@ -1,5 +1,5 @@
 {% from 'procedures/sync/macros.jinja' import is_due with context %}
-{% from 'triggers/sync/frame.jinja' import enter, leave, unfit, variables with context %}
+{% from 'triggers/sync/frame.jinja' import changed_columns, enter, leave, unfit, variables with context %}
 {% macro trigger() %}
 create trigger tandem_21_update after update on {{ m.leaf.table | relation(m.schema) }}
 for each row execute function {{ S | ident }}.leaf_update()
@@ -17,23 +17,11 @@ declare
 {% endfor %}
     r_flat record;
 begin
-{% set changes %}
-{% for pair in m.leaf.pairs %}
-    v_changed_{{ loop.index | literal }} := {{ pair | hier_changed }};
-{% endfor %}
-{% if m.skip_echo and m.leaf.pairs %}
-    if v_news is not null then
-{% for pair in m.leaf.pairs %}
-        v_changed_{{ loop.index | literal }} := v_news & {{ m | bit_of(pair) }} <> 0;
-{% endfor %}
-    end if;
-{% endif %}
-{% endset %}
 {% set unchanged %}
 not ({{ m.leaf.id | changed('uuid') }} or {{ m.leaf.parent | changed('uuid') }}
 {%- for pair in m.leaf.pairs %} or v_changed_{{ loop.index | literal }}{% endfor %})
 {%- endset %}
-{{ enter('h2f', unchanged, changes, m | meant_bits('leaf'), changed=m | leaf_bits) | trusted }}
+{{ enter('h2f', unchanged, changed_columns('leaf'), m | meant_bits('leaf'), changed=m | leaf_bits) | trusted }}
 {{ unfit(m.leaf) | trusted }}
 {% if m.satellites %}
     -- A due row comes into force with any write of its leaf; not where this transaction has written the

@@ -1,4 +1,4 @@
-{% from 'triggers/sync/frame.jinja' import variables, enter, leave, unfit with context %}
+{% from 'triggers/sync/frame.jinja' import enter, leave, meant, unfit, variables with context %}
 {% macro trigger(level) %}
 create trigger tandem_21_update after update on {{ level.table | relation(m.schema) }}
 for each row execute function {{ S | ident }}.{{ (level.name ~ '_update') | ident }}()
@@ -31,7 +31,7 @@ not ({{ level.id | changed('uuid') }}
 {% set changes %}
     v_own := tandem._has_own_triggers({{ m.name | literal }});
 {% endset %}
-{{ enter('h2f', unchanged, changes, about='case when v_own then %s else %s end' | format(m | column_bits(level.pairs), m | column_bits(m.levels | map(attribute='pairs') | sum(start=()))), echo="pg_catalog.split_part(v_origin, ':', 5) = '-1'") | trusted }}
+{{ enter('h2f', unchanged, changes, about='case when v_own then %s else %s end' | format(m | column_bits(level.pairs), m | column_bits(m.levels | map(attribute='pairs') | sum(start=()))), echo=meant() ~ ' = -1') | trusted }}
     perform tandem._in_read_committed({{ m.name | literal }}, {{ ('a row of ' ~ level.table ~ ' can be renamed or moved') | literal }},
         'Flat rows that were added below it after this transaction''s snapshot would keep the old value.');
 {{ unfit(level) | trusted }}
