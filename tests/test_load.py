@@ -188,6 +188,19 @@ def test_a_quote_that_is_never_closed_costs_its_line_alone(
     assert names(owner)[4:] == ["f", "h"]
 
 
+def test_a_quote_that_a_late_line_closes_costs_its_line_alone(
+    owner: Connection, tmp_path: Path
+) -> None:
+    """The lines between are no text of a field: each is a record of the header's width."""
+    rows = [f"n{i},{i},1" for i in range(20)]
+    rows[1], rows[15] = '"n1,1,1', 'screen 27",15,1'
+    path = write(tmp_path, "productname,sku,version\n" + "\n".join(rows) + "\n")
+    result = load_file(owner, "tblproduct", path)
+    assert numbers(result) == [3]
+    assert "never closed" in result.bad_lines[0].reason
+    assert len(names(owner)) == 19
+
+
 def test_stray_quotes_are_kept_as_text(owner: Connection, tmp_path: Path) -> None:
     path = write(tmp_path, 'sku,productname,version\n1,"Stop!" she said,"v1"\n2,7" disk,1\n')
     result = load_file(owner, "tblproduct", path)

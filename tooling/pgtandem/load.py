@@ -25,37 +25,35 @@ DateStyle.
 
 from __future__ import annotations
 
-import codecs
-import csv
-import gzip
-import io
 import os
 import shlex
 import time
-import zlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import sql
 
 from pgtandem.errors import UsageError
+from pgtandem.records import (
+    BrokenRecord,
+    FileError,
+    Record,
+    RecordFile,
+    open_records,
+    usual_delimiter,
+)
 
 BATCH_RECORDS: Final = 5000
 FIRST_BATCH_RECORDS: Final = 1000
 """A file of which not one of these fits is refused at once: its columns are mixed up."""
 BATCH_CHARACTERS: Final = 8 * 1024 * 1024
-FIELD_CHARACTERS: Final = 16 * 1024 * 1024
-"""A longer field is taken for a quote that was never closed."""
 KEPT_BAD_LINES: Final = 1000
 """So many bad lines are kept in the result; all are counted and given to `on_bad_line`."""
 DEADLOCK_ATTEMPTS: Final = 5
-
-_GZIP_MAGIC: Final = b"\x1f\x8b"
-_UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 # Errors that blame a line: data exceptions, broken constraints, RAISE in a trigger, a view's check
 # option, an index entry too large, and pgtandem's own. Any other error ends the load.
@@ -139,12 +137,6 @@ class _Target(NamedTuple):
         return sql.Identifier(self.schema, self.name)
 
 
-class _Record(NamedTuple):
-    line: int
-    last_line: int
-    values: list[str]
-
-
 @dataclass
 class _Counts:
     records: int = 0
@@ -203,13 +195,13 @@ def load_file(
     started = time.monotonic()
     path = Path(path)
     target = _find_table(conn, table)
-    with _Source(path, encoding, delimiter) as source:
-        header = source.header()
-        matched = _match(target, header, columns or {}, path, source.delimiter)
+    with _load_errors(), _open(path, encoding, delimiter) as source:
+        header = source.header
+        matched = _match(target, columns or {}, source)
         load = _Load(conn, target, matched, on_bad_line)
         with conn.transaction():
             load.begin()
-            for batch in _batches(source, len(header), load, batch_records):
+            for batch in _batches(source, load, batch_records):
                 load.batch(batch)
                 if progress is not None:
                     done = load.counts
@@ -261,8 +253,8 @@ def check_file(
     """
     path = Path(path)
     target = _Target("", table, tuple(_Column(name, "", "", True) for name in names))
-    with _Source(path, encoding, delimiter) as source:
-        matched = _match(target, source.header(), columns or {}, path, source.delimiter)
+    with _load_errors(), _open(path, encoding, delimiter) as source:
+        matched = _match(target, columns or {}, source)
     return tuple(column.name for _, column in matched)
 
 
@@ -335,12 +327,11 @@ def _pick_one(wanted: str, names: Sequence[str]) -> list[int]:
 
 def _match(
     target: _Target,
-    header: Sequence[str],
     columns: Mapping[str, str],
-    path: Path,
-    delimiter: str,
+    file: RecordFile,
 ) -> list[tuple[int, _Column]]:
     """Pairs of (place in the file's records, column of the table), by mapping, then by name."""
+    header, path = file.header, file.path
     names = [column.name for column in target.columns]
     chosen: dict[int, _Column] = {}
     for wanted, source in columns.items():
@@ -384,7 +375,9 @@ def _match(
             f"The header says: {_listed(header)}. The table has: {_listed(names)}. "
             "Say which is which, as in ProductName=name."
         )
-        other = next((mark for mark in ";\t|," if mark != delimiter and mark in header[0]), None)
+        other = next(
+            (mark for mark in ";\t|," if mark != file.delimiter and mark in header[0]), None
+        )
         if len(header) == 1 and other is not None:
             hint = f"The fields seem to be separated by {other!r}: give that as the delimiter."
         raise LoadError(f"No name in the header of {path} is a column of {target.name}.", hint=hint)
@@ -400,234 +393,37 @@ def _listed(names: Sequence[str]) -> str:
 # The file
 
 
-class _BrokenRecord(NamedTuple):
-    line: int
-    last_line: int
-    reason: str
+def _open(path: Path, encoding: str, delimiter: str | None) -> RecordFile:
+    # As CSV whatever its name, and by the usual delimiter: the header tells when that is wrong.
+    return open_records(
+        path, encoding=encoding, delimiter=delimiter or usual_delimiter(path), format="csv"
+    )
 
 
-class _Source:
-    """The records of a file, with the numbers of their lines. A context manager."""
-
-    def __init__(self, path: Path, encoding: str, delimiter: str | None) -> None:
-        self.path = path
-        try:
-            codecs.lookup(encoding)
-        except LookupError:
-            raise LoadError(
-                f"There is no encoding {encoding!r}.",
-                hint="Usual ones are utf-8, cp1252, latin-1, utf-16, shift_jis, gb18030.",
-            ) from None
-        self.encoding = encoding
-        self.delimiter = delimiter or _usual_delimiter(path)
-        if len(self.delimiter) != 1 or self.delimiter in '"\r\n\0':
-            raise LoadError(f"The delimiter {self.delimiter!r} is not one usable character.")
-        try:
-            self._file: IO[bytes] = path.open("rb")
-        except FileNotFoundError:
-            raise LoadError(f"There is no file {path}.", hint="Check the path.") from None
-        except OSError as exc:
-            raise LoadError(f"The file {path} cannot be read: {exc.strerror}.") from exc
-        self.bytes_total = os.fstat(self._file.fileno()).st_size
-        self.blank_lines = 0
-        self.stray_quotes: list[int] = []
-        self._width = 0
-        start = self._file.read(2)
-        self._file.seek(0)
-        if start in _UTF16_MARKS and codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
-            self._file.close()
-            raise LoadError(f"The file {path} is not UTF-8.", hint="Its encoding is utf-16.")
-        opened = gzip.GzipFile(fileobj=self._file) if start == _GZIP_MAGIC else self._file
-        # A byte that does not decode becomes a lone surrogate, so that it costs its line only.
-        # newline="": the csv module wants the line breaks inside quoted fields as they are.
-        self._text = io.TextIOWrapper(
-            opened, encoding=encoding, errors="surrogateescape", newline=""
-        )
-        self._lines = _Lines(self._text)
-        self._reader = csv.reader(self._lines, delimiter=self.delimiter, strict=True)
-
-    def __enter__(self) -> _Source:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._text.close()
-        self._file.close()
-
-    @property
-    def bytes_read(self) -> int:
-        """Bytes of the file that were read, at most `bytes_total`; compressed ones for gzip."""
-        return 0 if self._file.closed else self._file.tell()
-
-    def header(self) -> list[str]:
-        """The first record that is not blank."""
-        for record in self.records():
-            if isinstance(record, _BrokenRecord) or _unfit(record.values) is not None:
-                break
-            self._width = len(record.values)
-            return record.values
-        else:
-            raise LoadError(
-                f"The file {self.path} is empty.", hint="Its first line must name the columns."
-            )
-        raise LoadError(
-            f"The first line of {self.path} cannot be read as {self.encoding} text.",
-            hint="Check the file's encoding and that it is a CSV or TSV file.",
-        )
-
-    def records(self) -> Iterator[_Record | _BrokenRecord]:
-        """Yield each record that is left, broken ones as such."""
-        while True:
-            first = self._lines.number + 1
-            self._lines.forget()
-            before = csv.field_size_limit(FIELD_CHARACTERS)
-            try:
-                values = next(self._reader)
-            except StopIteration:
-                return
-            except csv.Error as exc:
-                literal = self._with_stray_quotes()
-                if literal is not None:
-                    self.stray_quotes.append(first)
-                    yield _Record(first, first, literal)
-                    continue
-                # A quote that is never closed swallows good lines: give back all but its own.
-                self._lines.give_back()
-                yield _BrokenRecord(first, first, _quoting(str(exc)))
-                continue
-            except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
-                raise LoadError(
-                    f"The compressed file {self.path} is damaged near line {first}: {exc}.",
-                    hint="Nothing was loaded. Get the file again.",
-                ) from exc
-            except UnicodeError as exc:
-                raise LoadError(
-                    f"The file {self.path} is not {self.encoding} text near line {first}: {exc}.",
-                    hint="Nothing was loaded. Give the file's real encoding.",
-                ) from exc
-            except OSError as exc:
-                raise LoadError(
-                    f"The file {self.path} cannot be read near line {first}: {exc.strerror}.",
-                    hint="Nothing was loaded.",
-                ) from exc
-            finally:
-                csv.field_size_limit(before)
-            if values:
-                yield _Record(first, self._lines.number, values)
-            else:
-                self.blank_lines += 1
-
-    def _with_stray_quotes(self) -> list[str] | None:
-        """The fields of the line just read, with quotes as text, or None if it does not fit so.
-
-        `1,"Stop!" she said,9.90` was written by a program that does not quote; the csv module's
-        lenient reading would drop the first quotes.
-        """
-        if len(self._lines.read) != 1:
-            return None
-        reader = csv.reader(self._lines.read, delimiter=self.delimiter, quoting=csv.QUOTE_NONE)
-        values = next(reader)
-        if len(values) != self._width:
-            return None
-        quoted = [v[:1] == v[-1:] == '"' and '"' not in v[1:-1] and len(v) > 1 for v in values]
-        return [v[1:-1] if q else v for v, q in zip(values, quoted, strict=True)]
+@contextmanager
+def _load_errors() -> Iterator[None]:
+    """What is wrong with a file ends the load with a LoadError."""
+    try:
+        yield
+    except FileError as exc:
+        hint = exc.hint
+        if exc.line is not None:
+            hint = f"Nothing was loaded. {hint or ''}".strip()
+        raise LoadError(exc.message, hint=hint) from exc
 
 
-class _Lines:
-    """The lines of a text, counted; those read since `forget` can be given back."""
-
-    def __init__(self, text: Iterable[str]) -> None:
-        self._text = iter(text)
-        self._given_back: deque[str] = deque()
-        self.read: list[str] = []
-        self.number = 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._given_back.popleft() if self._given_back else next(self._text)
-        self.number += 1
-        self.read.append(line)
-        return line
-
-    def forget(self) -> None:
-        self.read.clear()
-
-    def give_back(self) -> None:
-        """Put back all lines but the first of those that were read."""
-        again = self.read[1:]
-        self._given_back.extendleft(reversed(again))
-        self.number -= len(again)
-
-
-def _usual_delimiter(path: Path) -> str:
-    name = path.name.lower().removesuffix(".gz")
-    return "\t" if name.endswith((".tsv", ".tab")) else ","
-
-
-def _quoting(message: str) -> str:
-    if "field larger" in message or "unexpected end" in message:
-        return 'A quote (") is opened and never closed.'
-    if "expected after" in message:
-        return 'A quoted field goes on after its closing quote (").'
-    return f"It is no valid CSV: {message}."
-
-
-def _unfit(values: Sequence[str]) -> str | None:
-    """Why no PostgreSQL text can hold these values, or None."""
-    for place, value in enumerate(values, 1):
-        if "\0" in value:
-            return f"Field {place} has a NUL byte, which PostgreSQL's text cannot hold."
-        if not value.isascii():
-            try:
-                value.encode()
-            except UnicodeEncodeError as exc:
-                code = ord(value[exc.start])
-                wrong = f"byte 0x{code - 0xDC00:02x}" if code < 0xDD00 else f"U+{code:04X}"
-                return f"Field {place} has a {wrong}, which is no text in the file's encoding."
-    return None
-
-
-def _batches(
-    source: _Source, width: int, load: _Load, batch_records: int
-) -> Iterator[list[_Record]]:
+def _batches(file: RecordFile, load: _Load, batch_records: int) -> Iterator[list[Record]]:
     """Yield lists of well-formed records; report the others to `load`."""
-    batch: list[_Record] = []
+    batch: list[Record] = []
     characters = 0
     limit = min(FIRST_BATCH_RECORDS, batch_records)
-    for record in source.records():
+    for record in file.records():
         load.counts.records += 1
-        if isinstance(record, _BrokenRecord):
-            load.report(
-                BadLine(record.line, record.last_line, record.reason, "Correct the quotes.")
-            )
-            continue
-        values = record.values
-        if len(values) != width:
-            load.report(
-                BadLine(
-                    record.line,
-                    record.last_line,
-                    f"It has {len(values)} fields, the header has {width}.",
-                    "Quote a field that holds the delimiter; add what is missing."
-                    if len(values) > width
-                    else "Add the missing fields; an empty one is NULL.",
-                )
-            )
-            continue
-        unfit = _unfit(values)
-        if unfit is not None:
-            load.report(
-                BadLine(
-                    record.line,
-                    record.last_line,
-                    unfit,
-                    "Remove it, or give the file's real encoding.",
-                )
-            )
+        if isinstance(record, BrokenRecord):
+            load.report(BadLine(record.line, record.last_line, record.reason, record.hint))
             continue
         batch.append(record)
-        characters += sum(map(len, values))
+        characters += sum(map(len, filter(None, record.values)))
         if len(batch) >= limit or characters >= BATCH_CHARACTERS:
             yield batch
             limit = batch_records
@@ -701,7 +497,7 @@ class _Load:
         self._conn.execute(self._create)
         self._conn.execute("set constraints all immediate")
 
-    def batch(self, records: Sequence[_Record]) -> None:
+    def batch(self, records: Sequence[Record]) -> None:
         """Load one batch; report its bad lines."""
         if not records:
             return
@@ -723,24 +519,24 @@ class _Load:
                 hint="Nothing was loaded. Check which column is loaded from which.",
             )
 
-    def _stage_records(self, records: Sequence[_Record]) -> int:
+    def _stage_records(self, records: Sequence[Record]) -> int:
         with self._conn.cursor() as cursor, cursor.copy(self._copy) as copy:
             for record in records:
                 values = record.values
                 copy.write_row([record.line, *(values[place] or None for place in self._places)])
         return 0
 
-    def _insert_records(self, records: Sequence[_Record]) -> int:
+    def _insert_records(self, records: Sequence[Record]) -> int:
         with self._conn.cursor() as cursor:
             cursor.execute(self._insert, (records[0].line, records[-1].line))
             return cursor.rowcount
 
     def _isolate(
         self,
-        records: Sequence[_Record],
-        work: Callable[[Sequence[_Record]], int],
+        records: Sequence[Record],
+        work: Callable[[Sequence[Record]], int],
         found: list[BadLine],
-    ) -> list[_Record]:
+    ) -> list[Record]:
         """Do the work for all records but the bad ones; return those it was done for."""
         if not records:
             return []
@@ -763,7 +559,7 @@ class _Load:
         self._inserted_rows += rows
         return list(records)
 
-    def _attempt(self, records: Sequence[_Record], work: Callable[[Sequence[_Record]], int]) -> int:
+    def _attempt(self, records: Sequence[Record], work: Callable[[Sequence[Record]], int]) -> int:
         """In a savepoint. A deadlock undoes that alone, with its locks, so it is tried again."""
         for left in reversed(range(DEADLOCK_ATTEMPTS)):
             try:
@@ -775,7 +571,7 @@ class _Load:
                 time.sleep(0.1)  # the other session goes first, else both meet again
         raise AssertionError("unreachable")
 
-    def _blame(self, record: _Record, exc: psycopg.Error, inserting: bool) -> BadLine:
+    def _blame(self, record: Record, exc: psycopg.Error, inserting: bool) -> BadLine:
         diag = exc.diag
         state = exc.sqlstate or ""
         column = diag.column_name
@@ -793,7 +589,7 @@ class _Load:
             state,
         )
 
-    def _guilty_column(self, record: _Record) -> str | None:
+    def _guilty_column(self, record: Record) -> str | None:
         """The first column whose value does not go into its type, tried one by one."""
         if not self._probing:
             self._conn.execute(self._create_probe)
