@@ -149,4 +149,4 @@ def test_every_public_routine_says_who_may_call_it_or_is_a_helper(db: Database) 
     owner = db.owner()
     rows = owner.execute(ROUTINES.encode(), ("tandem", None, None)).fetchall()
     silent = {name for name, _, _, _, comment in rows if not re.search(r"may (\w+ )?call", comment)}
-    assert silent <= {"is_blank", "is_castable", "new_id", "version"}
+    assert silent <= {"import_key", "is_blank", "is_castable", "new_id", "version"}

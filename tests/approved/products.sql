@@ -1,4 +1,4 @@
--- schema/mapping/01-schema.sql
+-- schema/mapping/sync/01-schema.sql
 -- The mapping's own schema, which the bundle makes. DROP SCHEMA ... CASCADE takes the triggers with it and leaves the tables.
 comment on schema tandem_products is
 'pgtandem: rendered code of the mapping products';
@@ -78,7 +78,7 @@ comment on function tandem_products._h2f_leave(text, timestamptz) is
 'Ends a call of a trigger of this direction. p_origin: what tandem.origin said before it, p_started: '
 'when it began. Returns its class of duration.';
 
--- schema/mapping/03-inside.sql
+-- schema/mapping/sync/03-inside.sql
 -- Batches write inside an INSTEAD OF trigger of this view: at trigger depth 1, where no statement of
 -- a client can be. So the sync triggers can tell a batch's writes from everything else.
 create or replace view tandem_products.inside as

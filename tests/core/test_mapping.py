@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pgtandem.mapping import MappingError, load_mapping, parse_mapping
+from pgtandem.mapping import load_mapping, parse_mapping
+from pgtandem.mapping_section import MappingError
 from pgtandem.paths import db_dir
 
 SOURCE = (db_dir() / "mappings" / "products.toml").read_text(encoding="utf-8")

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from pgtandem.deploy import deploy
-from pgtandem.mapping import Mapping, MappingError, parse_mapping
+from pgtandem.mapping import Mapping, parse_mapping
+from pgtandem.mapping_section import MappingError
 from support.databases import TestServer
 from sync.conftest import Templates
 from sync.shops import Shop, flat_table, orders, products

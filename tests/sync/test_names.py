@@ -9,7 +9,8 @@ import pytest
 
 from pgtandem import mapping as mappings
 from pgtandem.deploy import deploy
-from pgtandem.mapping import MappingError, parse_mapping
+from pgtandem.mapping import parse_mapping
+from pgtandem.mapping_section import MappingError
 from pgtandem.render import render
 from support.databases import Database
 from support.shop import migrate

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from pgtandem.deploy import deploy
-from pgtandem.mapping import MappingError, parse_mapping
+from pgtandem.mapping import parse_mapping
+from pgtandem.mapping_section import MappingError
 from pgtandem.paths import db_dir
 from support.databases import FLAT_TABLE, Connection, TestServer
 from support.shop import migrate, one

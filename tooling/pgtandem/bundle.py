@@ -10,13 +10,14 @@ from pathlib import Path
 from textwrap import indent
 
 from pgtandem import __version__
-from pgtandem.definition import definition_text
+from pgtandem.any_mapping import AnyMapping
+from pgtandem.definition import definition, definition_text
 from pgtandem.dependents import dependents_query
-from pgtandem.mapping import Mapping
+from pgtandem.import_mapping import ImportMapping
 from pgtandem.package import schema_changes, sha256, static_files
 from pgtandem.paths import db_dir
-from pgtandem.render import render
-from pgtandem.sqltext import dollar, ident, literal, object_name, relation
+from pgtandem.render import area_of, render
+from pgtandem.sqltext import dollar, ident, literal
 
 _HEAD = """\
 -- pgtandem {version}: {what}.
@@ -70,12 +71,15 @@ begin
             execute format('create schema %I', v_schema);
             continue;
         end if;
-        -- ours has a registry table (the package's) or a table of kept rows (a mapping's)
+        -- ours has a registry table (the package's), a table of kept rows or the type of a batch's
+        -- rows (a mapping's)
         if v_owner <> current_user or not exists (
             select from pg_class as c
             join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = v_schema and c.relkind = 'r' and c.relowner = n.nspowner
-                and c.relname = case v_schema when 'tandem' then 'schema_change' else 'kept' end
+            where n.nspname = v_schema and c.relowner = n.nspowner
+                and case v_schema when 'tandem' then c.relname = 'schema_change'
+                    else c.relname in ('kept', 'batch_row') end
+                and c.relkind in ('r', 'c')
         ) then
             raise exception 'schema % is there already, and it is not pgtandem''s of %',
                 v_schema, current_user
@@ -241,14 +245,14 @@ $mapping$;
 
 _MAPPING = """\
 insert into tandem.mapping as m (
-    name, schema_name, flat_table, key_type, definition, source, source_hash, hash, version
+    name, area, schema_name, flat_table, key_type, definition, source, source_hash, hash, version
 )
 values (
-    {name}, {schema_name}, {flat_table}, {key_type}, {definition}, {source}, {source_hash}, {hash},
-    {version}
+    {name}, {area}, {schema_name}, {flat_table}, {key_type}, {definition}, {source}, {source_hash},
+    {hash}, {version}
 )
 on conflict (name) do update
-set schema_name = excluded.schema_name, flat_table = excluded.flat_table,
+set area = excluded.area, schema_name = excluded.schema_name, flat_table = excluded.flat_table,
     key_type = excluded.key_type, definition = excluded.definition, source = excluded.source,
     source_hash = excluded.source_hash, hash = excluded.hash, version = excluded.version,
     deployed_at = clock_timestamp();
@@ -316,7 +320,7 @@ def _drop_routines(schema: str, files: Iterable[str], unless: str) -> str:
     )
 
 
-def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
+def build_bundle(mappings: Sequence[AnyMapping]) -> Bundle:
     """Build the script that deploys the package and ``mappings``."""
     changes = schema_changes()
     static = [(path, (db_dir() / path).read_text(encoding="utf-8")) for path in static_files()]
@@ -366,12 +370,14 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
             )
         )
         parts += [f"-- {file.path} for {mapping.name}\n{file.sql}" for file in rendered]
+        flat = None if isinstance(mapping, ImportMapping) else mapping.flat
         parts.append(
             _MAPPING.format(
                 **identity,
                 schema_name=literal(mapping.schema),
-                flat_table=literal(mapping.flat.table),
-                key_type=literal(mapping.flat.key_type),
+                area=literal(area_of(mapping)),
+                flat_table=literal(flat.table if flat else None),
+                key_type=literal(flat.key_type if flat else None),
                 definition=literal(text),
                 source=literal(mapping.source),
                 hash=literal(hashes[mapping.name]),
@@ -388,26 +394,22 @@ def build_bundle(mappings: Sequence[Mapping]) -> Bundle:
     return Bundle("\n".join(parts), hashes)
 
 
-def index_statements(mapping: Mapping) -> tuple[str, ...]:
+def index_statements(mapping: AnyMapping) -> tuple[str, ...]:
     """The indexes that the mapping needs, as statements that each run alone, outside a transaction.
 
     The same as tandem._requirements() has, which prepare and plan read; a test compares them.
     """
-    flat, leaf = mapping.flat.table, mapping.leaf
-    assert leaf.parent is not None, "checked when the mapping was loaded"
-    indexes = [
-        ("unique ", flat, object_name(flat, leaf.sync, "key"), leaf.sync),
-        *(("", flat, object_name(flat, one.sync, "idx"), one.sync) for one in mapping.levels),
-        ("", leaf.table, object_name(leaf.table, leaf.parent, "idx"), leaf.parent),
-    ]
+    made = definition(mapping)["made"]
+    assert isinstance(made, dict)
     return tuple(
-        f"create {unique}index concurrently if not exists {ident(name)}"
-        f" on {relation(table, mapping.schema)} ({ident(column)})"
-        for unique, table, name, column in indexes
+        f"create {'unique ' if index['unique'] else ''}index concurrently if not exists"
+        f" {ident(index['name'])} on {index['relation']} ({index['list']})"
+        + (f" {index['only']}" if "only" in index else "")
+        for index in made["indexes"]
     )
 
 
-def build_concurrently(mappings: Sequence[Mapping]) -> str:
+def build_concurrently(mappings: Sequence[AnyMapping]) -> str:
     """The script of the statements that cannot run in a transaction."""
     names = ", ".join(mapping.name for mapping in mappings) or "no mapping"
     head = _ALONE.format(version=__version__, what=f"the mapping {names}")
@@ -415,7 +417,7 @@ def build_concurrently(mappings: Sequence[Mapping]) -> str:
     return head + "".join(f"{statement};\n" for statement in statements)
 
 
-def write_bundle(mappings: Sequence[Mapping], path: Path) -> tuple[Path, Path]:
+def write_bundle(mappings: Sequence[AnyMapping], path: Path) -> tuple[Path, Path]:
     """Write the bundle to ``path`` and the statements to be run alone beside it.
 
     ``shop.sql`` gets ``shop.concurrently.sql`` as its neighbour.
@@ -432,8 +434,16 @@ def write_bundle(mappings: Sequence[Mapping], path: Path) -> tuple[Path, Path]:
     return path, beside
 
 
-def mapping_identity(mapping: Mapping) -> tuple[object, ...]:
+def mapping_identity(mapping: AnyMapping) -> tuple[object, ...]:
     """What may not change while a mapping is in use: all but its comments and its policies."""
+    if isinstance(mapping, ImportMapping):
+        return (
+            mapping.name,
+            mapping.schema,
+            mapping.masters,
+            mapping.variant,
+            mapping.id_type,
+        )
     return (
         mapping.name,
         mapping.schema,

@@ -7,7 +7,11 @@ the two cannot disagree. Aliases in them are fixed: ``flat``, and the name of a 
 """
 
 import json
+from functools import partial
 
+from pgtandem.any_mapping import AnyMapping
+from pgtandem.import_definition import import_definition
+from pgtandem.import_mapping import ImportMapping
 from pgtandem.mapping import Level, Mapping, Pair, Satellite
 from pgtandem.render import (
     base_type,
@@ -26,8 +30,18 @@ from pgtandem.render import (
 from pgtandem.sqltext import WITHOUT_EQUALITY, ident, literal, object_name, relation
 
 
-def definition(mapping: Mapping) -> dict[str, object]:
-    """All that the generic routines need to know of a mapping.
+def definition(mapping: AnyMapping) -> dict[str, object]:
+    """All that the generic routines need to know of a mapping of either area."""
+    if isinstance(mapping, ImportMapping):
+        ddl = "schema/mapping/imports/tables.jinja"
+        return import_definition(
+            mapping, search_path(mapping.search_path), partial(_macro, mapping, ddl)
+        )
+    return _sync_definition(mapping)
+
+
+def _sync_definition(mapping: Mapping) -> dict[str, object]:
+    """All that the generic routines need to know of a mapping of the area sync.
 
     Returns:
         An object with ``flat`` (quoted table), ``flat_name``, ``key``, ``key_type``, ``status``,
@@ -55,12 +69,12 @@ def definition(mapping: Mapping) -> dict[str, object]:
     }
 
 
-def definition_text(mapping: Mapping) -> str:
+def definition_text(mapping: AnyMapping) -> str:
     """The definition as it is stored, on one line."""
     return json_text(definition(mapping))
 
 
-def definition_to_read(mapping: Mapping) -> str:
+def definition_to_read(mapping: AnyMapping) -> str:
     """The same, laid out for people."""
     return json.dumps(definition(mapping), ensure_ascii=False, sort_keys=True, indent=1) + "\n"
 
@@ -151,9 +165,10 @@ def _tables(mapping: Mapping) -> dict[str, object]:
 
 
 def _made(mapping: Mapping) -> dict[str, object]:
-    """What prepare makes where it is absent: tables, indexes, triggers and the views."""
+    """What prepare makes where it is absent: tables, columns, indexes, triggers and the views."""
     return {
         "tables": _made_tables(mapping),
+        "columns": _made_columns(mapping),
         "indexes": _made_indexes(mapping),
         "triggers": _made_triggers(mapping),
         "views": _made_views(mapping),
@@ -161,12 +176,13 @@ def _made(mapping: Mapping) -> dict[str, object]:
 
 
 def _made_tables(mapping: Mapping) -> list[object]:
-    ddl = "schema/mapping/hierarchy.jinja"
+    ddl = "schema/mapping/sync/hierarchy.jinja"
     parents = (None, *mapping.levels)
     tables: list[object] = [
         {
             "relation": relation(level.table, mapping.schema),
             "statement": _macro(mapping, ddl, "create_level", level, parent),
+            "refers": parent is not None,
         }
         for level, parent in zip(mapping.chain, parents, strict=True)
     ]
@@ -174,10 +190,29 @@ def _made_tables(mapping: Mapping) -> list[object]:
         {
             "relation": relation(one.table, mapping.schema),
             "statement": _macro(mapping, ddl, "create_satellite", one),
+            "refers": True,
         }
         for one in mapping.satellites
     ]
     return tables
+
+
+def _made_columns(mapping: Mapping) -> list[object]:
+    """The columns of the flat table that are ours."""
+    flat = relation(mapping.flat.table, mapping.schema)
+    columns = [(level.sync, "uuid", "") for level in reversed(mapping.chain)]
+    columns.append((mapping.flat.status, "varchar(20)", " default 'active'"))
+    return [
+        {
+            "relation": flat,
+            "name": name,
+            "type": type_name,
+            "statement": f"alter table {flat} add column {ident(name)} {type_name}{default};"
+            f" comment on column {flat}.{ident(name)} is"
+            " 'pgtandem''s; what you write here is ignored'",
+        }
+        for name, type_name, default in columns
+    ]
 
 
 def _made_indexes(mapping: Mapping) -> list[object]:
@@ -194,6 +229,7 @@ def _made_indexes(mapping: Mapping) -> list[object]:
             "schema": mapping.schema,
             "name": name,
             "columns": [one],
+            "list": ident(one),
             "unique": unique,
         }
         for table, name, one, unique in indexes
@@ -263,7 +299,7 @@ def _made_views(mapping: Mapping) -> list[dict[str, object]]:
     made: list[dict[str, object]] = []
     for name, what in VIEWS.items():
         view = relation(name, mapping.tandem)
-        create = _macro(mapping, "schema/mapping/hierarchy.jinja", f"create_{name}_view")
+        create = _macro(mapping, "schema/mapping/sync/hierarchy.jinja", f"create_{name}_view")
         made.append(
             {
                 "relation": view,
@@ -275,7 +311,7 @@ def _made_views(mapping: Mapping) -> list[dict[str, object]]:
     return made
 
 
-def _macro(mapping: Mapping, path: str, name: str, *arguments: object) -> str:
+def _macro(mapping: AnyMapping, path: str, name: str, *arguments: object) -> str:
     """What a macro of a template makes."""
     module = environment().get_template(path).make_module(template_context(mapping))
     return tidy(getattr(module, name)(*arguments)).strip()

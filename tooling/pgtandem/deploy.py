@@ -9,10 +9,10 @@ import psycopg
 from psycopg import sql
 
 from pgtandem import __version__
+from pgtandem.any_mapping import AnyMapping
 from pgtandem.bundle import Bundle, build_bundle
 from pgtandem.dependents import dependents_query
 from pgtandem.errors import TandemError, UnknownMapping
-from pgtandem.mapping import Mapping
 
 RUN_LOOKS: Final = 5
 RUN_LOOK_SECONDS: Final = 0.1
@@ -28,7 +28,7 @@ class Deployed:
     changed: tuple[str, ...]
 
 
-def deploy(conn: psycopg.Connection, mappings: Sequence[Mapping]) -> Deployed:
+def deploy(conn: psycopg.Connection, mappings: Sequence[AnyMapping]) -> Deployed:
     """Deploy the package and ``mappings`` in one transaction; the same twice does nothing.
 
     Args:

@@ -1,30 +1,30 @@
 """The mapping of a flat table to its hierarchy: a TOML file, checked, as frozen dataclasses."""
 
-import re
-import tomllib
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from pgtandem.errors import UsageError
-from pgtandem.sqltext import STRING_TYPES, check_identifier, split_type
+from pgtandem.mapping_section import (
+    AREAS,
+    MappingError,
+    Section,
+    mapping_name,
+    read_root,
+    read_source,
+    tables,
+    types_of,
+)
+from pgtandem.sqltext import STRING_TYPES, split_type
 
 MISSING_POLICIES = ("reject", "default")
 REJECT_POLICIES = ("keep", "raise")
-_WORD = re.compile(r"[a-z][a-z0-9_]{0,29}\Z")
 # Variables of the routines that say ON CONFLICT (id), where a column cannot be qualified.
 _VARIABLES = frozenset(
     "found new old p_careful p_depth p_keep p_key p_run r_flat r_kept r_leaf r_place v_call v_fault"
     " v_kept v_leaf v_origin v_started v_was v_written".split()
 )
-_TAKEN = frozenset("flat leaf new old kept due excluded tandem one all d s".split())
 OPERATIONS = ("add_parent", "add_leaf", "update_leaf", "update_leaf_status", "add_satellite")
-
-
-class MappingError(UsageError):
-    """A mapping file that cannot be used; the message says where and what to do."""
 
 
 @dataclass(frozen=True)
@@ -173,150 +173,31 @@ class Mapping:
         return dict(self.operations).get(name)
 
 
-def is_part_name(value: str) -> bool:
-    """Whether a level, the leaf or a satellite may be called so."""
-    starts_like_a_variable = value[:2] in {"p_", "r_", "v_"}
-    return bool(_WORD.match(value)) and value not in _TAKEN and not starts_like_a_variable
-
-
-class _Section:
-    """A TOML table that knows its place in the file and which keys were asked for."""
-
-    def __init__(self, where: str, data: Any) -> None:
-        if not isinstance(data, dict):
-            raise MappingError(f"{where}: expected a table, found {type(data).__name__}")
-        self.where = where
-        self.data: dict[str, Any] = data
-        self.known: set[str] = set()
-
-    def _take(self, key: str, kind: type, required: bool) -> Any:
-        self.known.add(key)
-        value = self.data.get(key)
-        if value is None:
-            if required:
-                raise MappingError(f"{self.where}: {key} is missing")
-            return None
-        if not isinstance(value, kind):
-            raise MappingError(
-                f"{self.where}: {key} must be a {kind.__name__}, not {type(value).__name__}"
-            )
-        return value
-
-    def name(self, key: str, default: str | None = None) -> str:
-        """A required identifier."""
-        value = self._take(key, str, default is None)
-        found: str = default if value is None and default is not None else value
-        self._check(key, found)
-        return found
-
-    def optional_name(self, key: str) -> str | None:
-        """An identifier or None."""
-        value: str | None = self._take(key, str, False)
-        if value is not None:
-            self._check(key, value)
-        return value
-
-    def word(self, key: str) -> str:
-        """A required plain word: lower-case letters, digits, _; it names things of ours."""
-        value: str = self._take(key, str, True)
-        if not is_part_name(value):
-            raise MappingError(
-                f"{self.where}: {key} {value!r} must be a plain lower-case word of at most 30 "
-                f"characters, not begin with p_, r_ or v_, and be none of "
-                f"{', '.join(sorted(_TAKEN))}"
-            )
-        return value
-
-    def _check(self, key: str, value: str) -> None:
-        fault = check_identifier(value)
-        if fault:
-            raise MappingError(f"{self.where}: {key}: {fault}")
-
-    def text(self, key: str, default: str, choices: tuple[str, ...]) -> str:
-        """One of some words."""
-        value = self._take(key, str, False)
-        found: str = default if value is None else value
-        if found not in choices:
-            raise MappingError(f"{self.where}: {key} is {found!r}; it may be {', '.join(choices)}")
-        return found
-
-    def flag(self, key: str, default: bool) -> bool:
-        """A boolean."""
-        value = self._take(key, bool, False)
-        return default if value is None else bool(value)
-
-    def names(self, key: str, required: bool) -> tuple[str, ...]:
-        """A list of identifiers."""
-        value = self._take(key, list, required) or []
-        for item in value:
-            if not isinstance(item, str):
-                raise MappingError(f"{self.where}: {key} must be a list of names")
-            self._check(key, item)
-        return tuple(value)
-
-    def words(self, key: str, required: bool) -> dict[str, str]:
-        """A table of strings by identifier."""
-        value = self._take(key, dict, required) or {}
-        for left, right in value.items():
-            self._check(key, left)
-            if not isinstance(right, str):
-                raise MappingError(f"{self.where}: {key}.{left} must be a string")
-        return dict(value)
-
-    def table(self, key: str, required: bool) -> "_Section":
-        """A nested table."""
-        return _Section(f"{self.where}.{key}", self._take(key, dict, required) or {})
-
-    def finish(self) -> None:
-        """Refuse keys that nobody asked for: a typing error must not be silent."""
-        unknown = sorted(set(self.data) - self.known)
-        if unknown:
-            known = ", ".join(sorted(self.known))
-            raise MappingError(f"{self.where}: unknown key {unknown[0]!r}; known are {known}")
-
-
 def load_mapping(path: Path) -> Mapping:
     """Read and check a mapping file.
 
     Raises:
         MappingError: the file is absent, is not TOML, or says something that cannot work.
     """
-    try:
-        source = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise MappingError(f"{path}: there is no such mapping file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise MappingError(f"{path}: cannot be read: {error}") from None
-    return parse_mapping(source, str(path))
+    return parse_mapping(read_source(path), str(path))
 
 
 def parse_mapping(source: str, where: str = "mapping") -> Mapping:
     """Check a mapping's text. Raises MappingError."""
-    try:
-        data = tomllib.loads(source)
-    except tomllib.TOMLDecodeError as error:
-        raise MappingError(f"{where}: not valid TOML: {error}") from None
-    root = _Section(where, data)
-    name = root.name("name")
-    if not (
-        name.isascii()
-        and name.replace("_", "a").isalnum()
-        and name[0].isalpha()
-        and name == name.lower()
-    ):
-        raise MappingError(f"{where}: name {name!r} may have lower-case letters, digits and _ only")
-    if len(name) > 40:
-        raise MappingError(f"{where}: name {name!r} is longer than 40 characters")
+    root = read_root(source, where)
+    if root.text("area", "sync", AREAS) != "sync":
+        raise MappingError(f"{where}: a mapping of the area imports cannot be used here")
+    name = mapping_name(root)
     schema = root.name("schema", "public")
     flat, flat_types = _flat(root.table("flat", True))
     levels = tuple(
-        _level(_Section(f"{where}: level {number}", item), flat_types, leaf=False)
-        for number, item in enumerate(_tables(root, "level", required=True), 1)
+        _level(Section(f"{where}: level {number}", item), flat_types, leaf=False)
+        for number, item in enumerate(tables(root, "level", required=True), 1)
     )
     leaf = _level(root.table("leaf", True), flat_types, leaf=True)
     satellites = tuple(
-        _satellite(_Section(f"{where}: satellite {number}", item), flat_types)
-        for number, item in enumerate(_tables(root, "satellite", required=False), 1)
+        _satellite(Section(f"{where}: satellite {number}", item), flat_types)
+        for number, item in enumerate(tables(root, "satellite", required=False), 1)
     )
     policy = root.table("policy", False)
     reject = policy.text("reject", "keep", REJECT_POLICIES)
@@ -352,25 +233,8 @@ def parse_mapping(source: str, where: str = "mapping") -> Mapping:
     return mapping
 
 
-def _tables(root: _Section, key: str, required: bool) -> list[Any]:
-    value = root._take(key, list, required)
-    if required and not value:
-        raise MappingError(f"{root.where}: at least one [[{key}]] is needed")
-    return list(value or [])
-
-
-def _types(section: _Section) -> dict[str, str]:
-    types = section.words("types", True)
-    for column, type_name in types.items():
-        try:
-            split_type(type_name)
-        except ValueError as error:
-            raise MappingError(f"{section.where}: types.{column}: {error}") from None
-    return types
-
-
-def _flat(section: _Section) -> tuple[Flat, dict[str, str]]:
-    types = _types(section)
+def _flat(section: Section) -> tuple[Flat, dict[str, str]]:
+    types = types_of(section)
     key = section.name("key")
     if key not in types:
         raise MappingError(f"{section.where}: types has no entry for the key {key!r}")
@@ -388,12 +252,12 @@ def _flat(section: _Section) -> tuple[Flat, dict[str, str]]:
 
 
 def _pairs(
-    section: _Section,
+    section: Section,
     flat_types: MappingType[str, str],
     types: MappingType[str, str],
     key: tuple[str, ...],
 ) -> tuple[Pair, ...]:
-    missing = section._take("missing", dict, False) or {}
+    missing = section.take("missing", dict, False) or {}
     columns = section.words("columns", True)
     unknown = sorted(set(missing) - set(columns))
     if unknown:
@@ -406,9 +270,9 @@ def _pairs(
             raise MappingError(f"{section.where}: types has no entry for {hier!r}")
         policy, default = None, None
         if flat in missing:
-            rule = _Section(f"{section.where}: missing.{flat}", missing[flat])
+            rule = Section(f"{section.where}: missing.{flat}", missing[flat])
             policy = rule.text("policy", "", MISSING_POLICIES)
-            default = rule._take("value", str, policy == "default")
+            default = rule.take("value", str, policy == "default")
             if policy == "reject" and default is not None:
                 raise MappingError(f"{rule.where}: policy reject takes no value")
             rule.finish()
@@ -423,8 +287,8 @@ def _pairs(
     return tuple(pairs)
 
 
-def _level(section: _Section, flat_types: MappingType[str, str], leaf: bool) -> Level:
-    types = _types(section)
+def _level(section: Section, flat_types: MappingType[str, str], leaf: bool) -> Level:
+    types = types_of(section)
     key = () if leaf else section.names("key", True)
     pairs = _pairs(section, flat_types, types, key)
     unmapped_key = sorted(set(key) - {pair.hier for pair in pairs})
@@ -463,8 +327,8 @@ def _level(section: _Section, flat_types: MappingType[str, str], leaf: bool) -> 
     return level
 
 
-def _satellite(section: _Section, flat_types: MappingType[str, str]) -> Satellite:
-    types = _types(section)
+def _satellite(section: Section, flat_types: MappingType[str, str]) -> Satellite:
+    types = types_of(section)
     satellite = Satellite(
         name=section.word("name"),
         table=section.name("table"),
@@ -504,7 +368,7 @@ SESSION_DEPENDENT = frozenset(
 """Types whose text depends on settings of the session; a key is kept and resumed from as text."""
 
 
-def _key_type(section: _Section, key: str, type_name: str) -> str:
+def _key_type(section: Section, key: str, type_name: str) -> str:
     if split_type(type_name)[0] in SESSION_DEPENDENT:
         raise MappingError(
             f"{section.where}: the key {key!r} is {type_name}, which each session may write "

@@ -62,10 +62,11 @@ def static_files() -> tuple[str, ...]:
 
 
 @cache
-def template_files() -> tuple[str, ...]:
-    """Templates, relative to ``db/``, in the order in which their rendering is deployed."""
+def template_files(area: str) -> tuple[str, ...]:
+    """Templates of an area, relative to ``db/``, in the order in which they are deployed."""
     root = db_dir()
-    return tuple(str(path.relative_to(root)) for path in _files(template=True))
+    paths = (path.relative_to(root) for path in _files(template=True))
+    return tuple(str(path) for path in paths if area in path.parts)
 
 
 def _is_view(path: Path) -> bool:

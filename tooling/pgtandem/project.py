@@ -10,8 +10,10 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
+from pgtandem.any_mapping import AnyMapping, load_any_mapping
 from pgtandem.errors import UsageError
-from pgtandem.mapping import Mapping, load_mapping
+from pgtandem.import_mapping import ImportMapping
+from pgtandem.mapping import Mapping
 from pgtandem.paths import db_dir
 
 PROJECT_FILE: Final = "pgtandem.toml"
@@ -56,12 +58,24 @@ def _patterns(path: Path) -> list[str]:
     return patterns
 
 
-def find_mappings(wanted: tuple[str, ...] = (), folder: Path | None = None) -> list[Mapping]:
+def find_mappings(wanted: tuple[str, ...] = (), folder: Path | None = None) -> list[AnyMapping]:
     """The mappings that a user names, by name or as files; all of the project's if none is named.
 
     Raises UsageError for a name that is not there, MappingError for a file that is no mapping.
     """
-    return [load_mapping(path) for path in find_files(wanted, folder)]
+    return [load_any_mapping(path) for path in find_files(wanted, folder)]
+
+
+def find_sync_mappings(wanted: tuple[str, ...] = (), folder: Path | None = None) -> list[Mapping]:
+    """The same, where it has to be a flat table and its hierarchy. Raises UsageError."""
+    found = find_mappings(wanted, folder)
+    for mapping in found:
+        if isinstance(mapping, ImportMapping):
+            raise UsageError(
+                f"{mapping.name} is a mapping of an import; this verb is for flat tables.",
+                hint="`pgtandem import --help` lists what there is for imports.",
+            )
+    return [mapping for mapping in found if not isinstance(mapping, ImportMapping)]
 
 
 def find_files(wanted: tuple[str, ...] = (), folder: Path | None = None) -> list[Path]:
@@ -78,7 +92,7 @@ def _find(wanted: str, folder: Path | None) -> Path:
     packaged = db_dir() / "mappings" / f"{wanted}.toml"
     if packaged.is_file() and packaged not in files:
         files.append(packaged)
-    names = {load_mapping(path).name: path for path in reversed(files)}
+    names = {load_any_mapping(path).name: path for path in reversed(files)}
     if wanted in names:
         return names[wanted]
     raise UsageError(

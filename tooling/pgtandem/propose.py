@@ -18,7 +18,7 @@ import psycopg
 from psycopg import sql
 
 from pgtandem.errors import UsageError
-from pgtandem.mapping import is_part_name
+from pgtandem.mapping_section import is_part_name
 from pgtandem.scaffold import (
     Column,
     Part,

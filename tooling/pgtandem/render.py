@@ -11,6 +11,9 @@ from typing import Literal
 
 import jinja2
 
+from pgtandem.any_mapping import AnyMapping
+from pgtandem.import_mapping import ImportMapping
+from pgtandem.import_render import IMPORT_FILTERS, import_tests
 from pgtandem.mapping import Mapping, Pair
 from pgtandem.package import template_files
 from pgtandem.paths import db_dir
@@ -316,6 +319,7 @@ def environment() -> jinja2.Environment:
         fault_tests=fault_tests,
         unfit_tests=unfit_tests,
         wide_key_tests=wide_key_tests,
+        import_tests=import_tests,
         object_name=object_name,
     )
     return env
@@ -347,21 +351,27 @@ SAFE_FILTERS = {
     "param": param,
     "path": search_path,
     "tag": tag,
+    **IMPORT_FILTERS,
     "trusted": str,  # SQL that a filter or fault_tests built; never a name or a value
 }
 
 
-def render(mapping: Mapping) -> list[RenderedFile]:
+def area_of(mapping: AnyMapping) -> str:
+    """The area whose templates render a mapping."""
+    return "imports" if isinstance(mapping, ImportMapping) else "sync"
+
+
+def render(mapping: AnyMapping) -> list[RenderedFile]:
     """Render all templates for ``mapping``, in the order in which they are deployed."""
     env = environment()
     context = template_context(mapping)
     return [
         RenderedFile(path, tidy(env.get_template(path).render(context)))
-        for path in template_files()
+        for path in template_files(area_of(mapping))
     ]
 
 
-def template_context(mapping: Mapping) -> dict[str, object]:
+def template_context(mapping: AnyMapping) -> dict[str, object]:
     """What templates know."""
     return {"m": mapping, "S": mapping.tandem, "schema": mapping.schema}
 

@@ -8,6 +8,7 @@ as $_apply_privileges$
 declare
     v_grantee text;
     v_schema text;
+    v_relation regclass;
     r_grant record;
 begin
     for v_schema in select s.schema_name from tandem._own_schemas() as s
@@ -21,14 +22,15 @@ begin
                 v_schema, v_grantee, case when v_schema = 'tandem' or v_grantee = 'public'
                     then 'all' else 'create' end
             );
-            execute (
-                select pg_catalog.string_agg(pg_catalog.format(
-                    'revoke all on %s from %s cascade', c.oid::regclass, v_grantee
-                ), '; ')
-                from pg_catalog.pg_class as c
-                where c.relnamespace = v_schema::regnamespace and c.relkind in ('r', 'v', 'S')
+            for v_relation in
+                select c.oid from pg_catalog.pg_class as c
+                where c.relnamespace = v_schema::regnamespace and c.relkind in ('r', 'p', 'v', 'S')
                     and (v_schema = 'tandem' or c.relkind <> 'v' or c.relname = 'inside')
-            );
+            loop
+                execute pg_catalog.format(
+                    'revoke all on %s from %s cascade', v_relation, v_grantee
+                );
+            end loop;
         end loop;
     end loop;
     for r_grant in

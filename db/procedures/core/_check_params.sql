@@ -24,6 +24,7 @@ begin
         ) as a on a.name = e.key
         where not case coalesce(a.type_name, '')
             when 'boolean' then pg_catalog.jsonb_typeof(e.value) in ('boolean', 'null')
+            when 'bigint' then e.value::text ~ '^[0-9]{1,18}$'
             when 'integer' then pg_catalog.jsonb_typeof(e.value) = 'null'
                 or case when e.value::text ~ '^-?[0-9]{1,10}$'
                     then pg_catalog.abs(e.value::numeric) <= 2147483647 else false end

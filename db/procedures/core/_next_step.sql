@@ -19,6 +19,9 @@ begin
             'SELECT * FROM tandem.plan(%s);  -- then CALL tandem.prepare(%s)', v_name, v_name
         );
     end if;
+    if r_mapping.area = 'imports' then
+        return tandem._import_next_step(p_mapping);
+    end if;
     select i.statement into v_index from tandem._index_statements(p_mapping) as i
     order by i.ordinal
     limit 1;

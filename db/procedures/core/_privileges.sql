@@ -31,6 +31,7 @@ as $_privileges$
         ('_next_batch_rows', 2), ('_check_argument', 2), ('_check_range', 2),
         ('_missing', 2), ('_requirements', 2), ('_levels', 2), ('_switches', 2),
         ('_switch_statement', 2),
+        ('run_import', 2), ('run_import_step', 2), ('_import_to_run', 2), ('_import_params', 2),
         ('prepare', 3), ('rollback', 3), ('set_sync', 3), ('grant_to', 3), ('purge', 3),
         ('prepare_step', 3), ('rollback_step', 3), ('purge_step', 3)
     )
@@ -48,6 +49,16 @@ as $_privileges$
     join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     join schemas as s on s.schema_name = n.nspname
     where p.prorettype <> 'trigger'::regtype
+    union all
+    select l.level, pg_catalog.format('execute on function %s', p.oid::regprocedure)
+    from levels as l
+    join (
+        values
+        ('submit_import'), ('cancel_import'), ('_submit_import'), ('_check_import_size'),
+        ('_header_of_rows'), ('_header_of_staging'), ('_input_of_rows'), ('_staging_query')
+    ) as r (name) on l.level <> 'reader'
+    join pg_catalog.pg_proc as p on p.proname = r.name
+        and p.pronamespace = 'tandem'::regnamespace
     union all
     -- upsert functions of the mappings, whose names are the user's
     select l.level, pg_catalog.format('execute on function %s', p.oid::regprocedure)
@@ -68,7 +79,9 @@ as $_privileges$
         (1, 'select on tandem.phase_step'), (1, 'select on tandem.mapping'),
         (1, 'select on tandem.setting'),
         (2, 'select on tandem.rejected_row'), (2, 'select on tandem.sync_log'),
-        (2, 'select on tandem.granted_role'), (3, 'update on tandem.setting')
+        (2, 'select on tandem.granted_role'), (2, 'select on tandem.import_job'),
+        (2, 'select on tandem.import_mark'), (2, 'select on tandem.import_change'),
+        (3, 'update on tandem.setting')
     ) as t (rank, statement) on l.rank >= t.rank
 $_privileges$;
 

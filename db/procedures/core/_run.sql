@@ -1,6 +1,8 @@
 -- The one loop that commits. A run is a row of tandem.run; a batch is one call of a step function,
 -- which does the work and does not commit. The cursor is saved in the transaction of the work.
-create or replace procedure tandem._run(p_kind text, p_mapping text, p_params jsonb)
+create or replace procedure tandem._run(
+    p_kind text, p_mapping text, p_params jsonb, p_raise boolean default true
+)
 language plpgsql
 as $_run$
 declare
@@ -155,6 +157,9 @@ begin
                 end, v_failure);
                 commit;
                 set local search_path = pg_catalog, pg_temp;
+                if not p_raise then
+                    return;
+                end if;
                 perform tandem._raise(v_failure);
             elsif v_rows > 1 then
                 v_rows := greatest(1, v_rows / 4);
@@ -195,7 +200,8 @@ begin
         if v_fixed is null and r_step.read_rows > 0 then
             v_rows := tandem._next_batch_rows(v_rows, v_ms, v_target_ms);
         elsif v_fixed is not null then
-            v_rows := v_fixed;
+            -- what made it smaller, such as a bad row, may have neighbours
+            v_rows := least(v_fixed, 2 * v_rows);
         end if;
         continue when v_single;
         if v_pause_ms > 0 then
@@ -225,7 +231,8 @@ begin
 end
 $_run$;
 
-comment on procedure tandem._run(text, text, jsonb) is
+comment on procedure tandem._run(text, text, jsonb, boolean) is
 'The one loop that commits: begins or resumes a run, executes its step function batch by batch, '
 'commits each with its cursor, retries deadlocks and lock timeouts, isolates a row that fails, '
-'holds while asked to, says how far it is. Called by the public verbs.';
+'holds while asked to, says how far it is. p_raise false: an error is left in tandem.run, for who '
+'does several runs. Called by the public verbs.';

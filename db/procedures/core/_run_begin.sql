@@ -76,8 +76,11 @@ begin
             error_message = pg_catalog.format('superseded by %s', p_kind)
         where r.run_id = r_run.run_id;
     end loop;
-    insert into tandem.run as r (kind, mapping, key_from, key_to, params)
-    values (p_kind, p_mapping, p_params ->> 'from', p_params ->> 'to', p_params)
+    insert into tandem.run as r (kind, mapping, key_from, key_to, import_id, params)
+    values (
+        p_kind, p_mapping, p_params ->> 'from', p_params ->> 'to',
+        (p_params ->> 'import')::bigint, p_params
+    )
     returning r.run_id, r.attempt into run_id, attempt;
     perform pg_catalog.pg_advisory_xact_lock(tandem._run_lock(), run_id::integer);
 end

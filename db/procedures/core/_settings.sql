@@ -20,7 +20,15 @@ as $_settings$
     ('index_build_rows', '200000', 'rows',
         'prepare builds indexes itself, blocking writers, on tables up to this size; above it they '
         'are built CONCURRENTLY by the tool or by hand'),
-    ('notice_seconds', '2', 'seconds', 'time between two progress NOTICEs')
+    ('notice_seconds', '2', 'seconds', 'time between two progress NOTICEs'),
+    ('import_batch_size', '1000', 'rows', 'rows that an import writes between two commits'),
+    ('import_max_rows', '50000', 'rows', 'largest input of an import'),
+    ('import_timeout_seconds', '600', 'seconds',
+        'an import that takes longer stops between two batches, and can go on'),
+    ('import_background_threshold', '1000', 'rows',
+        'an import of more rows than this is left to a worker'),
+    ('import_max_retries', '3', 'times',
+        'an import that a passing cause has stopped is tried again so often')
 $_settings$;
 
 comment on function tandem._settings() is 'The settings, and the value that each has at first.';

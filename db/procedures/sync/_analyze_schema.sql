@@ -23,6 +23,10 @@ declare
         select s.name from tandem._satellites(p_mapping) as s
     );
 begin
+    if v_definition ->> 'area' = 'imports' then
+        return query select a.* from tandem._analyze_import(p_mapping) as a;
+        return;
+    end if;
     if v_flat is null then
         return query
         select

@@ -7,6 +7,9 @@ set search_path = pg_catalog, pg_temp
 as $_findings$
 begin
     return query select a.* from tandem._analyze_schema(p_mapping) as a;
+    if (tandem._mapping_of(p_mapping)).area = 'imports' then
+        return;
+    end if;
     if exists (
         select from pg_catalog.pg_settings as s
         where s.name = 'session_replication_role' and s.setting = 'replica'

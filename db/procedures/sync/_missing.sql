@@ -53,10 +53,13 @@ begin
             when 'index' then case when not exists (
                 select
                 from pg_catalog.pg_index as i
-                where i.indrelid = c.oid and i.indisvalid and i.indpred is null
+                where i.indrelid = c.oid and i.indisvalid and i.indisready
                     and i.indisunique >= r.is_unique
                     and (i.indimmediate or not r.is_unique)
-                    and (
+                    and case when r.expected is not null
+                        then tandem._index_form(i.indexrelid) = r.expected
+                        else i.indpred is null end
+                    and (r.expected is not null or (
                         select pg_catalog.array_agg(a.attname::text order by k.position)
                         from pg_catalog.unnest(i.indkey::smallint[]) with ordinality
                             as k (number, position)
@@ -64,7 +67,7 @@ begin
                             on a.attrelid = i.indrelid and a.attnum = k.number
                         where k.position <= case when r.is_unique then i.indnkeyatts
                             else pg_catalog.cardinality(r.columns) end
-                    ) = r.columns
+                    ) = r.columns)
             ) then coalesce((
                 select case
                     when i.indrelid is distinct from c.oid then pg_catalog.format(

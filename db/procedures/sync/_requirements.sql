@@ -9,23 +9,12 @@ as $_requirements$
         from tandem._mapping_of(p_mapping) as m
     ),
 
-    columns (name, type_name, default_value, position) as (
-        select l.sync, 'uuid', null, -l.ordinal
-        from tandem._levels(p_mapping) as l
-        union all
-        select m.definition ->> 'status', 'varchar(20)', ' default ''active''', 1
-        from mapping as m
-    ),
-
     indexes as (
         select
             i.item ->> 'relation' as relation, i.item ->> 'schema' as schema_name,
             i.item ->> 'name' as name, (i.item ->> 'unique')::boolean as is_unique,
             array(select pg_catalog.jsonb_array_elements_text(i.item -> 'columns')) as columns,
-            (
-                select pg_catalog.string_agg(pg_catalog.quote_ident(c.name), ', ')
-                from pg_catalog.jsonb_array_elements_text(i.item -> 'columns') as c (name)
-            ) as list,
+            i.item ->> 'list' as list, i.item ->> 'only' as only_rows, i.item ->> 'form' as form,
             i.position
         from mapping as m
         cross join lateral pg_catalog.jsonb_array_elements(m.made -> 'indexes') with ordinality
@@ -43,31 +32,28 @@ as $_requirements$
                 from tandem._collations(p_mapping) as c
                 where c.relation = t.item ->> 'relation' and c.hier_collation is null
             ), ''), 'drop table ' || (t.item ->> 'relation'),
-            case when t.item ->> 'relation' = l.relation then 'ACCESS EXCLUSIVE'
-                else 'SHARE ROW EXCLUSIVE on the parent table' end,
+            case when (t.item ->> 'refers')::boolean
+                then 'SHARE ROW EXCLUSIVE on what it refers to' else 'ACCESS EXCLUSIVE' end,
             'nobody: the table is new', 'procedure'
         from mapping as m
-        cross join tandem._levels(p_mapping) as l
         cross join lateral pg_catalog.jsonb_array_elements(m.made -> 'tables') with ordinality
             as t (item, position)
-        where l.ordinal = 1
         union all
         select
-            2, c.position, 'column', m.definition ->> 'flat', c.name, '{}', c.type_name, false,
-            pg_catalog.format(
-                'alter table %1$s add column %2$I %3$s%4$s; comment on column %1$s.%2$I is %5$L',
-                m.definition ->> 'flat', c.name, c.type_name, c.default_value,
-                'pgtandem''s; what you write here is ignored'
-            ),
-            pg_catalog.format('alter table %s drop column %I', m.definition ->> 'flat', c.name),
+            2, c.position, 'column', c.item ->> 'relation', c.item ->> 'name', '{}',
+            c.item ->> 'type', false, c.item ->> 'statement',
+            pg_catalog.format('alter table %s drop column %I', c.item ->> 'relation',
+                c.item ->> 'name'),
             'ACCESS EXCLUSIVE', 'everyone, for an instant: no row is rewritten', 'procedure'
         from mapping as m
-        cross join columns as c
+        cross join lateral pg_catalog.jsonb_array_elements(m.made -> 'columns') with ordinality
+            as c (item, position)
         union all
         select
-            3, i.position, 'index', i.relation, i.name, i.columns, null, i.is_unique,
-            pg_catalog.format('create %sindex %I on %s (%s)',
-                case when i.is_unique then 'unique ' end, i.name, i.relation, i.list),
+            3, i.position, 'index', i.relation, i.name, i.columns, i.form, i.is_unique,
+            pg_catalog.format('create %sindex %I on %s (%s)%s',
+                case when i.is_unique then 'unique ' end, i.name, i.relation, i.list,
+                ' ' || i.only_rows),
             pg_catalog.format('drop index %I.%I', i.schema_name, i.name),
             'SHARE', 'writers, while it is built', 'size'
         from indexes as i

@@ -31,6 +31,7 @@ begin
     for r_mapping in
         select m.* from tandem.mapping as m
         join tandem._own_schemas() as s on s.mapping = m.name
+        where m.area = 'sync'
         order by m.name
     loop
         mapping := r_mapping.name;

@@ -48,7 +48,8 @@ begin
     if (tandem._mapping_of(p_mapping)).phase = 'deployed' then
         -- this may be another attempt, long after the first
         perform tandem._refuse_blocked(p_mapping);
-        perform tandem._set_phase(p_mapping, 'prepared');
+        perform tandem._set_phase(p_mapping, case (tandem._mapping_of(p_mapping)).area
+            when 'imports' then 'ready' else 'prepared' end);
     end if;
     update tandem.mapping as t
     set shape = tandem._shape(p_mapping)
@@ -75,10 +76,8 @@ begin
             'prepared, but indexes are left to build (%s); next: %s', v_left,
             tandem._next_step(p_mapping)
         );
-    elsif (tandem._mapping_of(p_mapping)).phase = 'prepared' then
-        r_result.message := pg_catalog.format(
-            'prepared; next: CALL tandem.migrate(%L);', p_mapping
-        );
+    elsif (tandem._mapping_of(p_mapping)).phase in ('prepared', 'ready') then
+        r_result.message := pg_catalog.format('prepared; next: %s', tandem._next_step(p_mapping));
     end if;
     return r_result;
 end

@@ -22,7 +22,7 @@ from pgtandem.cli.options import (
 from pgtandem.cli.output import print_json, print_record, scalar, select
 from pgtandem.errors import EXIT_REFUSED, UsageError
 from pgtandem.load import BadLine, LoadProgress, LoadResult, load_file, parse_columns
-from pgtandem.project import find_mappings
+from pgtandem.project import find_sync_mappings
 
 
 @click.command("load")
@@ -133,7 +133,7 @@ def _flat_table(db: Database, mapping: str) -> str:
         if found.rows:
             return str(found.rows[0][0])
     try:
-        (known,) = find_mappings((mapping,))
+        (known,) = find_sync_mappings((mapping,))
     except UsageError as error:
         error.hint = "Deploy it, or name a mapping of this folder or a file that ends in .toml."
         raise

@@ -9,7 +9,7 @@ import click
 from pgtandem.cli.options import debug_option, say
 from pgtandem.cli.output import print_table
 from pgtandem.errors import EXIT_REFUSED
-from pgtandem.project import find_mappings
+from pgtandem.project import find_sync_mappings
 from pgtandem.proof import ROWS, WRITES, prove
 
 
@@ -33,7 +33,7 @@ def command(mappings: tuple[str, ...], rows: int, writes: int, seed: int) -> Non
     database of yours.
     """
     failed = 0
-    for mapping in find_mappings(mappings):
+    for mapping in find_sync_mappings(mappings):
         started = time.monotonic()
         proofs = []
         for proof in prove(mapping, seed=seed, rows=rows, writes=writes):

@@ -377,7 +377,7 @@ def _declarations(text: str, line: int) -> tuple[list[Declared], str]:
     raw = text.encode()
     tokens = [t for t in scan(text).tokens if t.token not in (pb.SQL_COMMENT, pb.C_COMMENT)]
     declared: list[Declared] = []
-    edits: list[tuple[int, int]] = []
+    edits: list[tuple[int, int, bytes]] = []
 
     def word(token: Any) -> str:
         return raw[token.start : token.end].decode().lower()
@@ -416,10 +416,13 @@ def _declarations(text: str, line: int) -> tuple[list[Declared], str]:
             )
             declared.append(Declared(name, at, "variable" if cursor else _declared_kind(words)))
             if not cursor and _in_a_schema(words):
-                edits.append((type_tokens[0].start, type_tokens[0].end))
+                # the parser would take an array of rows for one of records, which there is not
+                is_array = "[" in words
+                last = type_tokens[-1 if is_array else 0]
+                edits.append((type_tokens[0].start, last.end, b"text[]" if is_array else b"public"))
         index = stop + 1
-    for start, end in reversed(edits):
-        raw = raw[:start] + b"public" + raw[end:]
+    for start, end, known in reversed(edits):
+        raw = raw[:start] + known + raw[end:]
     return declared, raw.decode()
 
 

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol, TextIO
 
+from pgtandem.any_mapping import load_any_mapping
 from pgtandem.lint.finding import Finding
 from pgtandem.lint.project import read_project
 from pgtandem.lint.rules import RULES
 from pgtandem.lint.rules.templates import template_filters
 from pgtandem.lint.source import Source, read_source
 from pgtandem.lint.sqlfluff_run import find_config, lint_with_sqlfluff
-from pgtandem.mapping import load_mapping
 from pgtandem.package import is_template
 from pgtandem.paths import db_dir as package_db
 from pgtandem.render import SAFE_FILTERS, RenderedFile, environment, render
@@ -113,7 +113,7 @@ def run_lint(
     paths = list(mappings) or sorted((folder / "mappings").glob("*.toml"))
     rendered: list[RenderedFile] = []
     for path in paths:
-        mapping = load_mapping(path)
+        mapping = load_any_mapping(path)
         rendered += [
             RenderedFile(f"{mapping.name}/{file.path}", file.sql) for file in render(mapping)
         ]

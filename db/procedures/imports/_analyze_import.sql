@@ -1,0 +1,66 @@
+-- What the catalog and the rows say about the tables of an import. A blocker stops prepare.
+create or replace function tandem._analyze_import(p_mapping text)
+returns table (
+    severity text, finding text, subject text, occurrences bigint, sample text, cure text
+)
+language plpgsql stable
+security definer
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
+as $_analyze_import$
+declare
+    v_definition jsonb := (tandem._mapping_of(p_mapping)).definition;
+begin
+    if pg_catalog.getdatabaseencoding() <> 'UTF8' then
+        return query
+        select
+            'blocker', 'names are compared in Unicode''s normal form, which needs UTF8',
+            pg_catalog.current_database()::text, 1::bigint,
+            pg_catalog.getdatabaseencoding()::text,
+            'Move the database to UTF8 (pg_dump, createdb -E UTF8), or match all names exactly.';
+    end if;
+    return query
+    with relations as (
+        select
+            t.key as relation, pg_catalog.to_regclass(t.key) as oid, t.value -> 'columns' as columns
+        from pg_catalog.jsonb_each(v_definition -> 'tables') as t
+        where pg_catalog.to_regclass(t.key) is not null
+    )
+
+    select
+        'blocker', 'is not an ordinary table of the role that deployed', r.relation, 1::bigint,
+        null::text, pg_catalog.format('Its owner deploys, or: ALTER TABLE %s OWNER TO %I;',
+            r.relation, current_user)
+    from relations as r
+    where tandem._own_table(r.relation) is null
+    union all
+    select
+        'blocker', pg_catalog.format('column %I is absent', c.key), r.relation, 1::bigint, null,
+        pg_catalog.format(
+            'ALTER TABLE %s ADD COLUMN %I %s; or take it out of the mapping.', r.relation, c.key,
+            c.value
+        )
+    from relations as r
+    cross join lateral pg_catalog.jsonb_each_text(r.columns) as c
+    where not exists (
+        select from pg_catalog.pg_attribute as a
+        where a.attrelid = r.oid and a.attname = c.key and a.attnum > 0 and not a.attisdropped
+    ) and not exists (
+        select from tandem._requirements(p_mapping) as q
+        where q.kind = 'column' and q.relation = r.relation and q.object = c.key
+    )
+    union all
+    select
+        'blocker', pg_catalog.format('column %I needs a value, and the import has none for it',
+            a.attname), r.relation, 1::bigint, null,
+        pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT ...; or map a field to it.',
+            r.relation, a.attname)
+    from relations as r
+    join pg_catalog.pg_attribute as a on a.attrelid = r.oid
+    where a.attnum > 0 and not a.attisdropped and a.attnotnull and not a.atthasdef
+        and a.attidentity = '' and not r.columns ? a.attname;
+end
+$_analyze_import$;
+
+comment on function tandem._analyze_import(text) is
+'The findings of tandem.analyze for a mapping of an import.';

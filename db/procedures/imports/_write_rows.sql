@@ -1,0 +1,400 @@
+{% from 'procedures/imports/macros.jinja' import given, parsed with context %}
+{% macro keep_images(table, action) %}
+{# What a statement has changed, from made (id, row_no, before, after). #}
+insert into tandem.import_change (import_id, from_row, table_name, action, images)
+        select
+            p_import, p_from, {{ table.table | literal }}, {{ action | literal }},
+            pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.id, x.before, x.after))
+        from made as x
+        having pg_catalog.count(*) > 0
+{%- endmacro %}
+{% macro swallow(table) %}
+{# The rows of v_named had no effect on a table. #}
+insert into tandem.import_mark (import_id, row_no, mark, subject)
+        select p_import, n.row_no, 'suppressed', {{ table.table | literal }}
+        from pg_catalog.unnest(v_named) as n (row_no);
+        v_suppressed := v_suppressed || v_named;
+        v_rows := array(
+            select r from pg_catalog.unnest(v_rows) as r where r.row_no <> all (v_named)
+        );
+{%- endmacro %}
+{% macro is_variant(t, r, prefix) %}
+{# Whether t is the variant that r refers to; prefix: how r calls the ids. #}
+{% for reference in m.variant.references %}
+{{ t | trusted }}.{{ reference.column | ident }} {{ '=' if reference.master.required else 'is not distinct from' }} {{ r | trusted }}.
+{%- if prefix %}{{ ('i_' ~ reference.master.name) | ident }}{% else %}{{ reference.column | ident }}{% endif %}
+{{ ' and ' if not loop.last }}
+{%- endfor %}
+{%- endmacro %}
+{% macro revive(table, is_row, is_twin) %}
+{# Deleted rows that the input names: of each key the one that was deleted last, where none is live. is_row: t is what r
+   names; is_twin: o has the key of t. #}
+v_ids := array(
+        select distinct on ({{ table | key_list('t') }}) t.{{ table.id | ident }}
+        from pg_catalog.unnest(v_rows) as r
+        join {{ table.table | relation(m.schema) }} as t on {{ is_row | trusted }} and t.{{ table.deleted | ident }} is not null
+        where r_job.deleted <> 'create' and not exists (
+            select from {{ table.table | relation(m.schema) }} as o
+            where {{ is_twin | trusted }} and o.{{ table.deleted | ident }} is null
+        )
+        order by {{ table | key_list('t') }}, t.{{ table.deleted | ident }} desc, t.{{ table.id | ident }} desc
+    );
+    if v_ids <> '{}' then
+        v_named := array(
+            select r.row_no
+            from pg_catalog.unnest(v_rows) as r
+            join {{ table.table | relation(m.schema) }} as t on {{ is_row | trusted }}
+            where t.{{ table.id | ident }} = any (v_ids)
+        );
+        if r_job.deleted = 'error' then
+            perform tandem._reject_import_row(
+                p_import, p_run, n.row_no, '23505',
+                {{ ('a deleted row of ' ~ table.table ~ ' has its key') | literal }},
+                'Bring that row back, name another, or import with deleted revive or create.'
+            )
+            from pg_catalog.unnest(v_named) as n (row_no);
+            r_counts.failed := r_counts.failed + pg_catalog.cardinality(v_named);
+            v_rows := array(
+                select r from pg_catalog.unnest(v_rows) as r where r.row_no <> all (v_named)
+            );
+        else
+            perform from {{ table.table | relation(m.schema) }} as t
+            where t.{{ table.id | ident }} = any (v_ids)
+            order by t.{{ table.id | ident }}
+            for no key update;
+            with made (id, row_no, before, after) as (
+                update {{ table.table | relation(m.schema) }} as t
+                set {{ table.deleted | ident }} = null
+                from {{ table.table | relation(m.schema) }} as o
+                where t.{{ table.id | ident }} = any (v_ids) and o.{{ table.id | ident }} = t.{{ table.id | ident }}
+                    and o.{{ table.deleted | ident }} is not null
+                returning t.{{ table.id | ident }}, null::integer,
+                    pg_catalog.jsonb_build_object({{ table.deleted | literal }}, o.{{ table.deleted | ident }}),
+                    pg_catalog.jsonb_build_object({{ table.deleted | literal }}, t.{{ table.deleted | ident }})
+            )
+
+            {{ keep_images(table, 'revive') | indent(4) }};
+            v_updated := v_updated || v_named;
+        end if;
+    end if;
+{%- endmacro %}
+{% macro says(field) %}
+{# Whether a row r has something to say of a field. #}
+v_places[{{ field.ordinal | literal }}] is not null and (r.{{ field | raw }} is not null or v_clears)
+{%- endmacro %}
+{% macro voices(table) %}
+{# Of each row of a table that the batch names: what is said of its other columns, and whether anything is. #}
+{% if table == m.variant %}
+select
+            r.row_id as id, r.row_no
+{%- for field in table.plain_fields %},
+            r.{{ field | raw }}, {{ says(field) }} as {{ object_name('s', field.name) | ident }}
+{%- endfor %}
+
+        from pg_catalog.unnest(v_rows) as r
+        where r.row_no <> all (v_inserted)
+{%- else %}
+select
+            r.{{ ('i_' ~ table.name) | ident }} as id, pg_catalog.min(r.row_no) as row_no
+{%- for field in table.plain_fields %},
+            (pg_catalog.array_agg(r.{{ field | raw }}) filter (
+                where {{ says(field) }}
+                    and r.row_no <> all ({{ object_name('v_overruled', field.name) | ident }})
+            ))[1] as {{ field | raw }},
+            pg_catalog.bool_or(
+                {{ says(field) }}
+                and r.row_no <> all ({{ object_name('v_overruled', field.name) | ident }})
+            ) as {{ object_name('s', field.name) | ident }}
+{%- endfor %}
+
+        from pg_catalog.unnest(v_rows) as r
+        group by r.{{ ('i_' ~ table.name) | ident }}
+{%- endif %}
+{%- endmacro %}
+{% macro differing(table) %}
+{% for field in table.plain_fields %}
+n.{{ object_name('s', field.name) | ident }} and {{ field | differs_from('t', 'n') }}{{ ' or ' if not loop.last }}
+{%- endfor %}
+{%- endmacro %}
+{% macro update(table) %}
+{# What differs is locked first, in the order of its ids, and then written: what another transaction has committed
+   meanwhile is seen, as each statement has a snapshot of its own. #}
+perform from {{ table.table | relation(m.schema) }} as t
+    join (
+        {{ voices(table) }}
+    ) as n on n.id = t.{{ table.id | ident }}
+    where {{ differing(table) }}
+    order by t.{{ table.id | ident }}
+    for no key update of t;
+    if found then
+        with due as materialized (
+            select
+                n.*, {{ table | image('t') }} as before
+            from {{ table.table | relation(m.schema) }} as t
+            join (
+                {{ voices(table) | indent(8) }}
+            ) as n on n.id = t.{{ table.id | ident }}
+            where {{ differing(table) }}
+        ),
+
+        made (id, row_no, before, after) as (
+            update {{ table.table | relation(m.schema) }} as t
+            set
+{% for field in table.plain_fields %}
+                {{ field.column | ident }} = case when n.{{ object_name('s', field.name) | ident }} then n.{{ field | raw }} else t.{{ field.column | ident }} end{{ ',' if not loop.last }}
+{% endfor %}
+            from due as n
+            where t.{{ table.id | ident }} = n.id
+            returning t.{{ table.id | ident }}, n.row_no, n.before, {{ table | image('t') }}
+        ),
+
+        kept as (
+            {{ keep_images(table, 'update') | indent(4) }}
+        )
+
+        select
+            v_updated || coalesce(pg_catalog.array_agg(x.row_no) filter (where x.id is not null), '{}'),
+            coalesce(pg_catalog.array_agg(n.row_no) filter (where x.id is null), '{}')
+        into v_updated, v_named
+        from due as n
+        left join made as x on x.id = n.id;
+        {{ swallow(table) }}
+    end if;
+{%- endmacro %}
+{% macro find_variants() %}
+{# The ids of the variants: of what has all its masters by the whole index, else by the part of it that has a value. #}
+select pg_catalog.array_agg(row(
+        r.row_no, case when {% for master in m.optional %}r.{{ ('i_' ~ master.name) | ident }} is not null{{ ' and ' if not loop.last }}{% endfor %} then (
+            select t.{{ m.variant.id | ident }} from {{ m.variant.table | relation(m.schema) }} as t
+            where {% for reference in m.variant.references %}t.{{ reference.column | ident }} = r.{{ ('i_' ~ reference.master.name) | ident }} and {% endfor %}t.{{ m.variant.deleted | ident }} is null
+        ) else (
+            select t.{{ m.variant.id | ident }} from {{ m.variant.table | relation(m.schema) }} as t
+            where {{ is_variant('t', 'r', true) }} and t.{{ m.variant.deleted | ident }} is null
+        ) end
+{%- for master in m.masters %},
+        r.{{ ('k_' ~ master.name) | ident }}, r.{{ ('i_' ~ master.name) | ident }}
+{%- endfor %}
+{%- for field in m.fields %},
+        r.{{ field | raw }}
+{%- endfor %}
+
+    )::{{ 'batch_row' | relation(S) }})
+    into v_rows
+    from pg_catalog.unnest(v_rows) as r;
+{%- endmacro %}
+-- A batch: statement by statement and table by table in one fixed order, each in the order of its
+-- full key, so that imports of the same rows wait for each other and never deadlock. An INSERT has
+-- only what is not there, so that a row which is there costs no sequence value; an UPDATE only what
+-- differs, so that the rest costs no WAL.
+create or replace function {{ '_write_rows' | relation(S) }}(
+    p_import bigint, p_run bigint, p_from integer, p_to integer
+) returns tandem.import_counts
+language plpgsql
+set search_path = {{ m.search_path | path }}
+as $_write_rows$
+declare
+    r_job tandem.import_job;
+    r_counts tandem.import_counts;
+    v_places integer[];
+    v_clears boolean;
+{% if m.variant %}
+    v_has_variants boolean;
+{% endif %}
+    v_skipped integer[];
+{% for master in m.masters %}
+{% for field in master.plain_fields %}
+    {{ object_name('v_overruled', field.name) | ident }} integer[];
+{% endfor %}
+{% endfor %}
+    v_rows {{ 'batch_row' | relation(S) }}[];
+    v_ids {{ m.id_type | sqltype }}[];
+    v_new {{ m.id_type | sqltype }}[];
+    v_named integer[];
+    v_inserted integer[] := '{}';
+    v_updated integer[] := '{}';
+    v_suppressed integer[] := '{}';
+begin
+    select j.* into strict r_job from tandem.import_job as j where j.import_id = p_import;
+    v_places := r_job.places;
+    v_clears := r_job.empty = 'clear';
+{% if m.variant %}
+    v_has_variants := {{ given(m.variant_fields) }};
+{% endif %}
+    v_skipped := array(
+        select x.row_no from tandem.rejected_row as x
+        where x.import_id = p_import and x.row_no between p_from and p_to
+        union all
+        select k.row_no from tandem.import_mark as k
+        where k.import_id = p_import and k.row_no between p_from and p_to
+            and k.mark = 'superseded'
+    );
+{% for master in m.masters %}
+{% for field in master.plain_fields %}
+    {{ object_name('v_overruled', field.name) | ident }} := array(
+        select k.row_no from tandem.import_mark as k
+        where k.import_id = p_import and k.row_no between p_from and p_to
+            and k.mark = 'overruled' and k.subject = {{ field.name | literal }}
+    );
+{% endfor %}
+{% endfor %}
+    with p as materialized (
+        {{ parsed() }}
+            and r.row_no between p_from and p_to and r.row_no <> all (v_skipped)
+    )
+
+    select pg_catalog.array_agg(row(
+        p.row_no, null
+{%- for master in m.masters %},
+        p.{{ ('k_' ~ master.name) | ident }}, null
+{%- endfor %}
+{%- for field in m.fields %},
+        {{ field | typed('p') }}
+{%- endfor %}
+
+    )::{{ 'batch_row' | relation(S) }})
+    into v_rows
+    from p;
+    r_counts := row(0, 0, 0, 0, coalesce(pg_catalog.cardinality(v_rows), 0));
+    if v_rows is null then
+        return r_counts;
+    end if;
+{% for master in m.masters %}
+{% set key = ('k_' ~ master.name) %}
+
+    -- {{ master.table | ident }}
+    {{ revive(master, master | key_of_row('t') ~ ' = r.k_' ~ master.name, master | key_of_row('o') ~ ' = ' ~ master | key_of_row('t')) }}
+    with made (id, row_no, before, after) as (
+        insert into {{ master.table | relation(m.schema) }} as t ({% for field in master.fields %}{{ field.column | ident }}{{ ', ' if not loop.last }}{% endfor %})
+        select distinct on (r.{{ key | ident }} collate "C")
+{% for field in master.fields %}
+            r.{{ field | raw }}{{ ',' if not loop.last }}
+{% endfor %}
+        from pg_catalog.unnest(v_rows) as r
+        where r.{{ key | ident }} is not null and not exists (
+            select from {{ master.table | relation(m.schema) }} as o
+            where {{ master | key_of_row('o') }} = r.{{ key | ident }} and o.{{ master.deleted | ident }} is null
+        )
+        order by r.{{ key | ident }} collate "C",
+{%- for field in master.plain_fields %}
+ r.{{ field | raw }} is null, r.row_no = any ({{ object_name('v_overruled', field.name) | ident }}),
+{%- endfor %}
+ r.row_no
+        on conflict {{ master | arbiter }} do nothing
+        returning t.{{ master.id | ident }}, null::integer, null::jsonb, {{ master | image('t') }}
+    ),
+
+    kept as (
+        {{ keep_images(master, 'insert') }}
+    )
+
+    select coalesce(pg_catalog.array_agg(x.id), '{}') into {{ 'v_new' if master.required else 'v_ids' }} from made as x;
+{% endfor %}
+
+    -- the ids of all of them, whoever inserted them
+    select pg_catalog.array_agg(row(
+        r.row_no, null
+{%- for master in m.masters %},
+        r.{{ ('k_' ~ master.name) | ident }}, {{ master.id | column(master.name) }}
+{%- endfor %}
+{%- for field in m.fields %},
+        r.{{ field | raw }}
+{%- endfor %}
+
+    )::{{ 'batch_row' | relation(S) }})
+    into v_rows
+    from pg_catalog.unnest(v_rows) as r
+{% for master in m.masters %}
+    left join {{ master.table | relation(m.schema) }} as {{ master.name | ident }}
+        on {{ master | key_of_row(master.name) }} = r.{{ ('k_' ~ master.name) | ident }} and {{ master.deleted | column(master.name) }} is null
+{% endfor %}
+    ;
+{% for master in m.masters %}
+    v_named := array(
+        select r.row_no from pg_catalog.unnest(v_rows) as r
+        where r.{{ ('k_' ~ master.name) | ident }} is not null and r.{{ ('i_' ~ master.name) | ident }} is null
+    );
+    if v_named <> '{}' then
+        {{ swallow(master) }}
+    end if;
+{% if master.plain_fields %}
+    if {{ given(master.plain_fields) }} then
+        {{ update(master) | indent(4) }}
+    end if;
+{% endif %}
+{% endfor %}
+{% if m.variant %}
+    if not v_has_variants then
+        v_inserted := array(
+            select r.row_no
+            from pg_catalog.unnest(v_rows) as r
+            join pg_catalog.unnest(v_new) as n (id) on n.id = r.{{ ('i_' ~ m.item.name) | ident }}
+        );
+        return tandem._import_counts(r_counts, v_inserted, v_updated, v_suppressed);
+    end if;
+
+    -- {{ m.variant.table | ident }}
+    {{ find_variants() }}
+    {{ revive(m.variant, is_variant('t', 'r', true), is_variant('o', 't', false)) }}
+    if v_ids <> '{}' then
+        {{ find_variants() | indent(4) }}
+    end if;
+    with made (id, row_no, before, after) as (
+        insert into {{ m.variant.table | relation(m.schema) }} as t (
+{% for reference in m.variant.references %}
+            {{ reference.column | ident }}{{ ',' if m.variant.fields or not loop.last }}
+{% endfor %}
+{% for field in m.variant.fields %}
+            {{ field.column | ident }}{{ ',' if not loop.last }}
+{% endfor %}
+        )
+        select
+{% for reference in m.variant.references %}
+            r.{{ ('i_' ~ reference.master.name) | ident }}{{ ',' if m.variant.fields or not loop.last }}
+{% endfor %}
+{% for field in m.variant.fields %}
+            r.{{ field | raw }}{{ ',' if not loop.last }}
+{% endfor %}
+        from pg_catalog.unnest(v_rows) as r
+        where r.row_id is null
+        order by {% for reference in m.variant.references %}r.{{ ('i_' ~ reference.master.name) | ident }}{{ ', ' if not loop.last }}{% endfor %}
+
+        on conflict {{ m.variant | arbiter }} do nothing
+        returning t.{{ m.variant.id | ident }}, null::integer, null::jsonb, {{ m.variant | image('t') }}
+    ),
+
+    kept as (
+        {{ keep_images(m.variant, 'insert') }}
+    )
+
+    select coalesce(pg_catalog.array_agg(x.id), '{}') into v_new from made as x;
+    if exists (select from pg_catalog.unnest(v_rows) as r where r.row_id is null) then
+        {{ find_variants() | indent(4) }}
+        v_named := array(
+            select r.row_no from pg_catalog.unnest(v_rows) as r where r.row_id is null
+        );
+        {{ swallow(m.variant) }}
+    end if;
+    v_inserted := array(
+        select r.row_no
+        from pg_catalog.unnest(v_rows) as r
+        join pg_catalog.unnest(v_new) as n (id) on n.id = r.row_id
+    );
+{% if m.variant.fields %}
+    if {{ given(m.variant.fields) }} then
+        {{ update(m.variant) | indent(4) }}
+    end if;
+{% endif %}
+{% else %}
+    v_inserted := array(
+        select r.row_no
+        from pg_catalog.unnest(v_rows) as r
+        join pg_catalog.unnest(v_new) as n (id) on n.id = r.{{ ('i_' ~ m.item.name) | ident }}
+    );
+{% endif %}
+    return tandem._import_counts(r_counts, v_inserted, v_updated, v_suppressed);
+end
+$_write_rows$;
+
+comment on function {{ '_write_rows' | relation(S) }}(bigint, bigint, integer, integer) is
+'Writes the rows of an import from one number to another, those left out that are rejected or '
+'superseded; says how many were inserted, updated, suppressed, failed, and tried.';

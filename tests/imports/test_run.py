@@ -1,0 +1,299 @@
+"""An import from its rows to what is in the tables: each row is counted once, and rightly."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import psycopg
+import pytest
+
+from imports.jobs import Counts, counts, failures, names, run, state, submit, variants
+from support.databases import Database
+from support.shop import one
+
+SHIRT = {"name": "Shirt", "color": "Red", "size": "M", "sku": "S1", "price": "12.50"}
+
+
+def test_a_row_becomes_an_item_a_colour_a_size_and_a_variant(import_db: Database) -> None:
+    conn = import_db.owner()
+    done = run(conn, [SHIRT])
+    assert (state(conn, done), counts(conn, done)) == ("done", Counts(inserted=1))
+    assert variants(conn) == {("Shirt", "Red", "M", "S1", Decimal("12.50"), None)}
+
+
+def test_the_same_rows_again_write_nothing(import_db: Database) -> None:
+    conn = import_db.owner()
+    rows = [SHIRT, SHIRT | {"size": "L"}, {"name": "Hat"}]
+    run(conn, rows)
+    before = conn.execute(
+        "select relname, n_tup_ins + n_tup_upd from pg_stat_user_tables"
+    ).fetchall()
+    there = conn.execute("select xmin, ctid, * from item_variant order by variant_id").fetchall()
+    sequences = "select last_value from pg_sequences where schemaname = 'public' order by 1"
+    burnt = conn.execute(sequences).fetchall()
+    again = run(conn, rows)
+    assert counts(conn, again) == Counts(unchanged=3)
+    assert (
+        conn.execute("select xmin, ctid, * from item_variant order by variant_id").fetchall()
+        == there
+    )
+    assert conn.execute(sequences).fetchall() == burnt
+    assert before
+
+
+def test_only_what_differs_is_written(import_db: Database) -> None:
+    conn = import_db.owner()
+    run(conn, [SHIRT, SHIRT | {"size": "L"}])
+    changed = run(conn, [SHIRT | {"price": "13"}, SHIRT | {"size": "L"}])
+    assert counts(conn, changed) == Counts(updated=1, unchanged=1)
+    assert {v[4] for v in variants(conn)} == {Decimal("13.00"), Decimal("12.50")}
+
+
+def test_an_empty_field_keeps_what_is_there_unless_told_to_clear(import_db: Database) -> None:
+    conn = import_db.owner()
+    run(conn, [SHIRT | {"description": "soft"}])
+    assert counts(conn, run(conn, [SHIRT | {"price": "", "description": ""}])) == Counts(
+        unchanged=1
+    )
+    cleared = run(conn, [SHIRT | {"price": "", "description": ""}], empty="clear")
+    assert counts(conn, cleared) == Counts(updated=1)
+    assert {v[4] for v in variants(conn)} == {None}
+    assert one(conn, "select description from item_master") is None
+
+
+def test_a_field_that_the_input_lacks_is_not_touched(import_db: Database) -> None:
+    conn = import_db.owner()
+    run(conn, [SHIRT | {"description": "soft"}])
+    bare = {name: SHIRT[name] for name in ("name", "color", "size")}
+    assert counts(conn, run(conn, [bare], empty="clear")) == Counts(unchanged=1)
+
+
+def test_an_input_of_items_alone_makes_no_variants(import_db: Database) -> None:
+    conn = import_db.owner()
+    done = run(conn, [{"name": "A", "description": "x"}, {"name": "B"}])
+    assert counts(conn, done) == Counts(inserted=2)
+    assert variants(conn) == set()
+    assert names(conn, "item_master", "name") == ["A", "B"]
+
+
+@pytest.mark.parametrize(("rule", "price"), [("first", 1), ("last", 3)])
+def test_one_row_of_a_key_wins_and_the_others_are_superseded(
+    import_db: Database, rule: str, price: int
+) -> None:
+    conn = import_db.owner()
+    done = run(conn, [SHIRT | {"price": str(n)} for n in (1, 2, 3)], duplicates=rule)
+    assert counts(conn, done) == Counts(inserted=1, superseded=2)
+    assert {v[4] for v in variants(conn)} == {Decimal(price)}
+    assert one(conn, "select count(*) from tandem.import_mark where by_row = %s", price) == 2
+
+
+def test_rows_of_one_key_may_be_an_error(import_db: Database) -> None:
+    conn = import_db.owner()
+    done = run(conn, [SHIRT, {"name": "Hat"}, SHIRT | {"price": "9"}], duplicates="error")
+    assert counts(conn, done) == Counts(inserted=1, failed=2)
+    assert [(row, code) for row, _, code, _ in failures(conn, done)] == [(1, "21000"), (3, "21000")]
+
+
+def test_what_rows_say_of_an_item_is_settled_by_the_same_rule(import_db: Database) -> None:
+    conn = import_db.owner()
+    rows = [
+        SHIRT | {"size": size, "description": text}
+        for size, text in (("S", "old"), ("M", ""), ("L", "new"))
+    ]
+    done = run(conn, rows, duplicates="last", batch_rows=1)
+    assert one(conn, "select description from item_master") == "new"
+    warnings = one(conn, "select warnings from tandem.import_job where import_id = %s", done)
+    assert warnings["contradiction"]["rows"] == 1
+    run(conn, rows, duplicates="first", batch_rows=1)
+    assert one(conn, "select description from item_master") == "old"
+
+
+def test_a_deleted_row_is_revived_recreated_or_an_error(import_db: Database) -> None:
+    conn = import_db.owner()
+    run(conn, [SHIRT])
+    kill = "update item_variant set deleted_at = now()"
+    conn.execute(kill)
+    assert counts(conn, run(conn, [SHIRT], deleted="revive")) == Counts(updated=1)
+    conn.execute(kill)
+    assert counts(conn, run(conn, [SHIRT], deleted="create")) == Counts(inserted=1)
+    assert one(conn, "select count(*) from item_variant") == 2
+    conn.execute(kill)
+    failed = run(conn, [SHIRT, {"name": "Hat", "color": "Red"}], deleted="error")
+    assert counts(conn, failed) == Counts(inserted=1, failed=1)
+    # the one that was deleted last comes back
+    conn.execute(
+        "update item_variant set deleted_at = now() - interval '1 day' where variant_id = 2"
+    )
+    run(conn, [SHIRT], deleted="revive")
+    assert one(conn, "select deleted_at is null from item_variant where variant_id = 1")
+
+
+def test_a_live_row_wins_over_deleted_ones(import_db: Database) -> None:
+    conn = import_db.owner()
+    conn.execute(
+        "insert into item_master (name, deleted_at) values ('Shirt', now()), ('Shirt', now()),"
+        " ('Shirt', null)"
+    )
+    done = run(conn, [{"name": "Shirt", "description": "x"}], deleted="error")
+    assert counts(conn, done) == Counts(updated=1)
+    assert one(conn, "select count(*) from item_master where description = 'x'") == 1
+
+
+def test_a_variant_without_a_size_is_one(import_db: Database) -> None:
+    conn = import_db.owner()
+    rows = [{"name": "Shirt", "color": "Red", "size": None, "price": "1"}]
+    run(conn, rows)
+    assert counts(conn, run(conn, rows)) == Counts(unchanged=1)
+    assert one(conn, "select count(*) from item_variant") == 1
+
+
+def test_a_row_that_a_trigger_refuses_is_found_alone(import_db: Database) -> None:
+    conn = import_db.owner()
+    conn.execute(
+        """
+        create function no_thirteen() returns trigger language plpgsql as $$
+        begin
+            if new.quantity = 13 then
+                raise exception 'thirteen' using hint = 'take twelve';
+            end if;
+            return new;
+        end $$;
+        create trigger no_thirteen before insert or update on item_variant
+        for each row execute function no_thirteen();
+        """
+    )
+    rows = [
+        SHIRT | {"size": str(n), "quantity": str(13 if n % 40 == 7 else n + 20)} for n in range(100)
+    ]
+    done = run(conn, rows, batch_rows=50)
+    assert counts(conn, done) == Counts(inserted=97, failed=3)
+    assert [(row, code, text) for row, _, code, text in failures(conn, done)] == [
+        (n, "P0001", "thirteen") for n in (8, 48, 88)
+    ]
+
+
+def test_a_row_that_a_trigger_swallows_is_counted_as_suppressed(import_db: Database) -> None:
+    conn = import_db.owner()
+    conn.execute(
+        """
+        create function swallow() returns trigger language plpgsql as $$
+        begin
+            return case when new.quantity = 13 then null else new end;
+        end $$;
+        create trigger swallow before insert or update on item_variant
+        for each row execute function swallow();
+        """
+    )
+    rows = [SHIRT | {"size": str(n), "quantity": str(n)} for n in range(10, 20)]
+    assert counts(conn, run(conn, rows)) == Counts(inserted=9, suppressed=1)
+    rows = [row | {"quantity": "13"} for row in rows[:2]]
+    assert counts(conn, run(conn, rows)) == Counts(suppressed=2)
+
+
+def test_a_constraint_that_is_deferred_is_a_row_s_fault(import_db: Database) -> None:
+    conn = import_db.owner()
+    conn.execute(
+        """
+        create function even() returns trigger language plpgsql as $$
+        begin
+            if new.quantity % 2 = 1 then raise exception 'odd'; end if;
+            return null;
+        end $$;
+        create constraint trigger even after insert on item_variant deferrable initially deferred
+        for each row execute function even();
+        """
+    )
+    rows = [SHIRT | {"size": str(n), "quantity": str(n)} for n in range(4)]
+    assert counts(conn, run(conn, rows)) == Counts(inserted=2, failed=2)
+
+
+def test_no_more_failed_rows_than_allowed(import_db: Database) -> None:
+    conn = import_db.owner()
+    rows = [SHIRT | {"size": str(n), "price": "x" if n < 5 else "1"} for n in range(100)]
+    within = run(conn, rows, max_failed=5, max_failed_percent=5)
+    assert (state(conn, within), counts(conn, within)) == ("done", Counts(inserted=95, failed=5))
+    beyond = run(conn, rows, max_failed_percent=4.9)
+    assert (state(conn, beyond), counts(conn, beyond)) == ("dead", Counts())
+
+
+def test_a_dry_run_says_what_would_be_and_writes_nothing(import_db: Database) -> None:
+    conn = import_db.owner()
+    run(conn, [SHIRT, SHIRT | {"size": "L"}])
+    rows = [
+        SHIRT | {"price": "99"},
+        SHIRT | {"size": "L"},
+        SHIRT | {"size": "XL"},
+        {"name": ""},
+        SHIRT | {"size": "XL", "price": "3"},
+    ]
+    before = variants(conn)
+    dry = run(conn, rows, dry_run=True, batch_rows=2)
+    assert variants(conn) == before
+    real = run(conn, rows, batch_rows=2)
+    expected = Counts(inserted=1, updated=1, unchanged=1, superseded=1, failed=1)
+    assert counts(conn, dry) == counts(conn, real) == expected
+    changes = (
+        "select table_name, action, jsonb_array_length(images) from tandem.import_change"
+        " where import_id = %s order by 1, 2"
+    )
+    assert conn.execute(changes, (dry,)).fetchall() == conn.execute(changes, (real,)).fetchall()
+
+
+def test_the_same_key_is_the_same_import(import_db: Database) -> None:
+    conn = import_db.owner()
+    first = submit(conn, [SHIRT], key="file 1")
+    assert submit(conn, [SHIRT], key="file 1") == first
+    conn.execute("call tandem.run_import(%s)", (first,))
+    assert submit(conn, [SHIRT], key="file 1") == first
+    with pytest.raises(psycopg.Error) as caught:
+        conn.execute("call tandem.run_import(%s)", (first,))
+    assert caught.value.sqlstate == "TD060"
+
+
+def test_an_import_that_is_too_slow_stops_and_goes_on(import_db: Database) -> None:
+    conn = import_db.owner()
+    conn.execute(
+        """
+        create function slow() returns trigger language plpgsql as $$
+        begin perform pg_sleep(0.35); return new; end $$;
+        create trigger slow before insert on item_variant
+        for each row execute function slow();
+        """
+    )
+    rows = [SHIRT | {"size": str(n)} for n in range(4)]
+    import_id = submit(conn, rows, timeout_seconds=1, batch_rows=1)
+    with pytest.raises(psycopg.Error) as caught:
+        conn.execute("call tandem.run_import(%s)", (import_id,))
+    assert caught.value.sqlstate == "TD061"
+    assert state(conn, import_id) == "dead"
+    done = one(conn, "select next_row - 1 from tandem.import_job")
+    assert 1 <= done < 4
+    conn.execute("drop trigger slow on item_variant")
+    conn.execute("call tandem.run_import(%s)", (import_id,))
+    assert (state(conn, import_id), counts(conn, import_id)) == ("done", Counts(inserted=4))
+
+
+def test_names_that_differ_in_case_and_blanks_alone_are_one_colour(import_db: Database) -> None:
+    conn = import_db.owner()
+    spellings = [" Black", "Black", "BLACK", "Black\u00a0", "Bl\u200back"]
+    rows = [SHIRT | {"color": c, "size": str(n)} for n, c in enumerate(spellings)]
+    done = run(conn, rows)
+    assert counts(conn, done) == Counts(inserted=5)
+    assert names(conn, "color_master", "color_name") == ["Black"]
+    warnings = one(conn, "select warnings from tandem.import_job where import_id = %s", done)
+    assert warnings["invisible"]["rows"] == 1
+
+
+def test_a_header_without_the_item_is_refused(import_db: Database) -> None:
+    conn = import_db.owner()
+    with pytest.raises(psycopg.Error) as caught:
+        submit(conn, [{"title": "Shirt"}])
+    assert caught.value.sqlstate == "TD066"
+    done = run(conn, [{"Title": "Shirt"}], fields='{"name": "title"}')
+    assert counts(conn, done) == Counts(inserted=1)
+
+
+def test_an_empty_input_is_done(import_db: Database) -> None:
+    conn = import_db.owner()
+    done = run(conn, [], header=["name"])
+    assert (state(conn, done), counts(conn, done)) == ("done", Counts())

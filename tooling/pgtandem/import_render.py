@@ -1,0 +1,245 @@
+"""What the templates of imports say of fields, keys and indexes: SQL, safe by construction."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pgtandem.import_mapping import Field, ImportMapping, Master, Table, Variant, key_columns
+from pgtandem.sqltext import STRING_TYPES, ident, literal, object_name, split_type
+
+MAX_KEY_BYTES = 2600
+"""A longer key may not fit the unique index's pages (2,704 bytes); as in the area sync."""
+
+_SMALLEST = {"smallint": -(2**15), "integer": -(2**31), "bigint": -(2**63)}
+_BOOLEANS = ("true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "1", "0")
+_ISO_DATE = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+
+class FieldTest(NamedTuple):
+    """A condition that is true for a bad value, and what is said of it: SQL and constants."""
+
+    condition: str
+    field: str
+    sqlstate: str
+    message: str
+    hint: str
+
+
+def raw(field: Field) -> str:
+    """A field's name among the parsed ones, quoted."""
+    return ident(object_name("f", field.name))
+
+
+def key_value(master: Master, value: str) -> str:
+    """The normal form of a master's key."""
+    return value if master.match == "exact" else f"tandem.import_key({value})"
+
+
+def key_of_row(master: Master, alias: str) -> str:
+    """The same of a row of the master's table: what its unique index is over."""
+    return key_value(master, f"{ident(alias)}.{ident(master.key)}")
+
+
+def index_columns(table: Table) -> tuple[str, ...]:
+    """What a table's indexes are over, as pg_get_indexdef says it of a text."""
+    if isinstance(table, Master) and table.match == "normalised":
+        return (f"tandem.import_key({ident(table.key)})",)
+    return tuple(ident(column) for column in key_columns(table))
+
+
+def arbiter(table: Table) -> str:
+    """The target of ON CONFLICT that infers a table's unique index."""
+    return f"({', '.join(index_columns(table))}) where {ident(table.deleted)} is null"
+
+
+def key_of_field(master: Master, alias: str) -> str:
+    """The normal form of a parsed field that names a master."""
+    return key_value(master, f"{ident(alias)}.{raw(master.key_field)}")
+
+
+def key_list(table: Table, alias: str) -> str:
+    """The key of a row of a table, as it is sorted by."""
+    if isinstance(table, Master):
+        return f'{key_of_row(table, alias)} collate "C"'
+    return ", ".join(f"{ident(alias)}.{ident(column)}" for column in key_columns(table))
+
+
+def same_keys(mapping: ImportMapping, left: str, right: str) -> str:
+    """Whether two parsed records name the same row; no key is empty, so that it can be hashed."""
+    pairs = []
+    for master in mapping.masters:
+        sides = [f"{ident(alias)}.{ident('k_' + master.name)}" for alias in (left, right)]
+        pairs.append(
+            " = ".join(sides if master.required else [f"coalesce({side}, '')" for side in sides])
+        )
+    return " and ".join(pairs)
+
+
+def differs_from(field: Field, row: str, said: str) -> str:
+    """Whether a column of a row is another than what is said of it."""
+    return f"{ident(row)}.{ident(field.column)} is distinct from {ident(said)}.{raw(field)}"
+
+
+def parsed_value(field: Field, table: Table) -> str:
+    """A field of the record ``r`` as text; NULL where it is empty or not in the input."""
+    place = f"r.content[v_places[{field.ordinal}]]"
+    is_text = split_type(field.type)[0] in STRING_TYPES
+    trims = not is_text or (isinstance(table, Master) and table.trim)
+    return f"nullif({f'tandem._trim({place})' if trims else place}, '')"
+
+
+def typed(field: Field, alias: str) -> str:
+    """A parsed field in the type of its column; it has been tested."""
+    value = f"{ident(alias)}.{raw(field)}"
+    base, _ = split_type(field.type)
+    return value if base == "text" else f"{value}::{field.type.replace(',', ', ')}"
+
+
+def image(table: Table, alias: str) -> str:
+    """The imported columns of a row as jsonb."""
+    columns = [*(key_columns(table) if isinstance(table, Variant) else ())]
+    columns += [one.column for one in table.fields]
+    pairs = (f"{literal(column)}, {ident(alias)}.{ident(column)}" for column in columns)
+    return f"pg_catalog.jsonb_build_object({', '.join(pairs)})"
+
+
+def import_tests(mapping: ImportMapping) -> list[FieldTest]:
+    """What is tested of each record before anything is written, in the order in which it is said.
+
+    Values are those of the parsed record ``p``.
+    """
+    tests = [
+        FieldTest(
+            "p.fault is not null",
+            "null",
+            "22P04",
+            "p.fault",
+            "'Correct the record, then import it again.'",
+        )
+    ]
+    for table in mapping.tables:
+        for field in table.fields:
+            tests += _tests_of(table, field)
+    return tests
+
+
+def _tests_of(table: Table, field: Field) -> Iterable[FieldTest]:
+    value = f"p.{raw(field)}"
+    name = literal(field.name)
+    if isinstance(table, Master) and field.column == table.key:
+        if table.required:
+            hint = literal(f"Give each row a {field.name}.")
+            yield FieldTest(f"{value} is null", name, "23502", literal("it is empty"), hint)
+            yield FieldTest(
+                f"{value} is not null and tandem.is_blank({value})",
+                name,
+                "23502",
+                literal("it is only blanks"),
+                hint,
+            )
+            yield FieldTest(
+                f"tandem._is_placeholder({value})",
+                name,
+                "23502",
+                f"pg_catalog.format('%L stands for nothing', {value})",
+                hint,
+            )
+        # by its own length, compressed or not: the same name is refused by every server
+        yield FieldTest(
+            f"pg_catalog.octet_length({value}) > {MAX_KEY_BYTES}",
+            name,
+            "54000",
+            f"pg_catalog.format('it has %s bytes, at most {MAX_KEY_BYTES} fit the unique index', "
+            f"pg_catalog.octet_length({value}))",
+            literal("Shorten it."),
+        )
+    condition, reason, state, hint = _type_test(field, value)
+    if condition:
+        yield FieldTest(
+            condition,
+            name,
+            state,
+            f"pg_catalog.format('%L {reason}', pg_catalog.left({value}, 100))",
+            literal(hint),
+        )
+
+
+def _type_test(field: Field, value: str) -> tuple[str, str, str, str]:
+    """The condition under which a text is no value of a type, the reason, SQLSTATE and hint."""
+    base, size = split_type(field.type)
+    if base in STRING_TYPES:
+        if not size:
+            return "", "", "", ""
+        return (
+            f"pg_catalog.length({value}) > {size[0]}",
+            f"is longer than {size[0]} characters",
+            "22001",
+            "Shorten it: nothing is cut off.",
+        )
+    if base in _SMALLEST:
+        least = _SMALLEST[base]
+        return (
+            f"case when {value} ~ '^[+-]?[0-9]{{1,19}}$'"
+            f" then {value}::numeric not between {least} and {-least - 1}"
+            f" else {value} is not null end",
+            f"is no whole number of the type {base}",
+            "22P02",
+            "Write digits alone, with a sign at most.",
+        )
+    if base == "numeric":
+        whole, scale = 100, 100
+        if size:
+            scale = size[1] if len(size) > 1 else 0
+            whole = size[0] - scale
+        digits = f"0*[0-9]{{0,{whole}}}"
+        # zeros beyond the scale change nothing; anything else would be rounded
+        return (
+            f"not ({value} ~ '^[+-]?{digits}([.][0-9]{{0,{scale}}}0*)?$' and {value} ~ '[0-9]')",
+            f"is no number that fits {field.type}",
+            "22P02",
+            f"Write digits with a point, at most {whole} before and {scale} after it; no currency, "
+            "no thousands, no exponent.",
+        )
+    if base == "boolean":
+        words = ", ".join(literal(word) for word in _BOOLEANS)
+        return (
+            f"pg_catalog.lower({value}) not in ({words})",
+            "is neither true nor false",
+            "22P02",
+            "Write true or false, yes or no, 1 or 0.",
+        )
+    castable = f"tandem.is_castable({value}, {literal(field.type)})"
+    if base in ("date", "timestamp", "timestamptz"):
+        # another order of day and month would be read by the session's DateStyle
+        end = "$" if base == "date" else "[ T]"
+        return (
+            f"case when {value} ~ '{_ISO_DATE}{end}' then not {castable}"
+            f" else {value} is not null end",
+            f"is no {base}",
+            "22007",
+            "Write it as 2024-12-31"
+            + ("." if base == "date" else " 23:59:59, with an offset where it is timestamptz."),
+        )
+    if base in ("float4", "float8"):
+        return (
+            f"case when {value} ~ '^[+-]?[0-9.]+([eE][+-]?[0-9]{{1,3}})?$' then not {castable}"
+            f" else {value} is not null end",
+            "is no number",
+            "22P02",
+            "Write digits with a point.",
+        )
+    return (f"not {castable}", f"is no {base}", "22P02", f"Write a value of the type {base}.")
+
+
+IMPORT_FILTERS = {
+    "raw": raw,
+    "key_of_field": key_of_field,
+    "key_of_row": key_of_row,
+    "key_list": key_list,
+    "same_keys": same_keys,
+    "differs_from": differs_from,
+    "parsed_value": parsed_value,
+    "typed": typed,
+    "image": image,
+    "arbiter": arbiter,
+}
+"""Filters that return SQL from names that they quote."""
