@@ -116,15 +116,23 @@ def cli_reference() -> str:
         "Made from the commands' own help; a test keeps it current.\n",
         "```\n" + help_of(main, "pgtandem") + "\n```\n",
     ]
-    context = click.Context(main, info_name="pgtandem")
     for title, verbs in SECTIONS.items():
         parts.append(f"## {title}\n")
         for verb in verbs.split():
-            command = main.get_command(context, verb)
-            assert command is not None
-            parts.append(f"### pgtandem {verb}\n")
-            parts.append("```\n" + help_of(command, f"pgtandem {verb}") + "\n```\n")
+            parts += command_sections(main, "pgtandem", verb, "###")
     return "\n".join(parts)
+
+
+def command_sections(group: click.Group, above: str, verb: str, heading: str) -> list[str]:
+    """The section of a command, and where it is a group, those of its commands below it."""
+    command = group.get_command(click.Context(group, info_name=above), verb)
+    assert command is not None
+    name = f"{above} {verb}"
+    parts = [f"{heading} {name}\n", "```\n" + help_of(command, name) + "\n```\n"]
+    if isinstance(command, click.Group):
+        for inner in command.list_commands(click.Context(command, info_name=name)):
+            parts += command_sections(command, name, inner, heading + "#")
+    return parts
 
 
 def help_of(command: click.Command, name: str) -> str:

@@ -1,0 +1,1 @@
+"""Imports: which code locks whole tables, and what takes its place."""

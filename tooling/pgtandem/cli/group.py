@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import traceback
 from typing import Any, Final, NoReturn
 
@@ -10,6 +9,7 @@ import click
 import psycopg
 
 from pgtandem import __version__
+from pgtandem.cli.lazy import LazyGroup
 from pgtandem.cli.options import State, debug_option, dsn_option, say
 from pgtandem.errors import EXIT_REFUSED, PgTandemError, describe, exit_code
 
@@ -21,32 +21,15 @@ SECTIONS: Final = {
         "init render plan prepare analyze migrate validate drift show repair rollback sync load"
     ),
     "The package": "demo deploy undeploy bundle status doctor report lint test",
+    "Imports": "import",
 }
 """Each verb is the module of the same name beside this one, and the command in it."""
+MODULES: Final = {"import": "imports"}
+"""The verbs that Python has taken, and their modules."""
 
 
-class VerbGroup(click.Group):
-    """Loads a command's module when it is needed, and turns errors into lines and exit codes."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [verb for verbs in SECTIONS.values() for verb in verbs.split()]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        module = importlib.import_module(f"pgtandem.cli.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for section, verbs in SECTIONS.items():
-            rows = []
-            for verb in verbs.split():
-                command = self.get_command(ctx, verb)
-                if command is not None:
-                    rows.append((verb, command.get_short_help_str(limit=formatter.width - 16)))
-            with formatter.section(section):
-                formatter.write_dl(rows)
+class VerbGroup(LazyGroup):
+    """The group of all commands, which turns errors into lines and exit codes."""
 
     def invoke(self, ctx: click.Context) -> Any:
         ctx.ensure_object(State)  # one for the group and the verb
@@ -77,6 +60,9 @@ def _fail(ctx: click.Context, error: Exception, code: int) -> NoReturn:
 
 @click.group(
     cls=VerbGroup,
+    package="pgtandem.cli",
+    sections=SECTIONS,
+    modules=MODULES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Connection: --dsn, else PGTANDEM_DSN, else libpq's PG* variables and service files, "
     "else an embedded server kept in .pgtandem/ under the working folder.  Data goes to stdout, "

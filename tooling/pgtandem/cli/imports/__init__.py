@@ -1,0 +1,20 @@
+"""`pgtandem import`: the group of what replaces an importer that locks whole tables.
+
+A command is a module beside this file, of its verb's name, with `command` in it, and its verb in
+SECTIONS.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from pgtandem.cli.lazy import LazyGroup
+
+SECTIONS: Final = {"Imports": "scan"}
+
+
+@click.group("import", cls=LazyGroup, package="pgtandem.cli.imports", sections=SECTIONS)
+def command() -> None:
+    """Find and replace imports that lock whole tables."""
