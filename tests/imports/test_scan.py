@@ -382,7 +382,7 @@ def test_which_files_are_read(tmp_path: Path) -> None:
     assert len(scan([tmp_path / "c.txt"], Wanted()).findings) == 1, "a file that is named is read"
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_folders_and_pipes_of_fitting_names_are_no_files(tmp_path: Path) -> None:
     (tmp_path / "a.sql").mkdir()
     (tmp_path / "b.sql").write_text("select 1")
     assert scan([tmp_path], Wanted()).files == 1
