@@ -409,6 +409,11 @@ def test_python_that_is_none_is_searched_string_by_string(tmp_path: Path) -> Non
     assert "old.py is no Python" in report.remarks[0]
 
 
+def test_an_f_string_of_a_newer_python_is_found_without_its_parser(tmp_path: Path) -> None:
+    code = 'print "old"\ncur.execute(f"LOCK TABLE {d["x"]}")\nrun(f"LOCK TABLE {d[\'y\']};")\n'
+    assert [f.line for f in tree(tmp_path, a_py=code).findings] == [2, 3]
+
+
 def test_cells_of_a_notebook(tmp_path: Path) -> None:
     sources = [
         ("markdown", "lock table no;"),

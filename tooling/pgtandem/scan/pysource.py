@@ -643,5 +643,8 @@ def _raw_literals(text: str) -> Iterator[tuple[int, int, str, bool]]:
             continue
         body = whole[0][: -len(quote)]
         body = re.sub(r"\\(.)", lambda m: m[1] if m[1] in "'\"\\" else " ", body, flags=re.DOTALL)
+        if "f" in match[0].lower():
+            # Newer Pythons take the f-string's own quotes in a hole, so that it seems to end there.
+            body = re.sub(r"\{[^{}]*(?:\}|$)", "{}", body)
         yield match.start(), whole.end(), body, False
         at = whole.end()
