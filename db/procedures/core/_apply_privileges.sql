@@ -35,7 +35,11 @@ begin
     end loop;
     for r_grant in
         select g.role_name, p.statement
-        from tandem._grantees() as g
+        from (
+            select m.role_name, m.level from tandem._grantees() as m
+            union all
+            select 'public', 'public'
+        ) as g
         join tandem._privileges() as p on p.level = g.level
     loop
         execute pg_catalog.format('grant %s to %I', r_grant.statement, r_grant.role_name);
@@ -44,4 +48,5 @@ end
 $_apply_privileges$;
 
 comment on function tandem._apply_privileges() is
-'Revokes everything of this package from all but its owner, then grants what each level may.';
+'Revokes everything of this package from all but its owner, then grants what each level may, and '
+'to all what an index of a user''s table calls.';

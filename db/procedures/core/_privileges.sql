@@ -15,7 +15,7 @@ as $_privileges$
     -- least rank that may execute a routine of a name; a step is executable by who may run its verb
     routines (name, rank) as (
         values
-        ('version', 1), ('is_blank', 1),
+        ('version', 1), ('is_blank', 1), ('import_key', 1), ('_import_key', 1),
         ('doctor', 1), ('_doctor_server', 1), ('_doctor_mapping', 1),
         ('_mapping_of', 1), ('_next_step', 1), ('_require_phase', 1), ('_setting_of', 1),
         ('_status', 1), ('_metrics', 1), ('_running', 1), ('_run_lock', 1), ('_hold_reason', 1),
@@ -60,6 +60,12 @@ as $_privileges$
     join pg_catalog.pg_proc as p on p.proname = r.name
         and p.pronamespace = 'tandem'::regnamespace
     union all
+    -- The one right of all. An index is kept with the rights of who writes its table, and that may
+    -- be a program which knows nothing of pgtandem. Calling them by name takes USAGE on the schema.
+    select 'public', pg_catalog.format('execute on function %s', p.oid::regprocedure)
+    from pg_catalog.pg_proc as p
+    where p.pronamespace = 'tandem'::regnamespace and p.proname in ('import_key', '_import_key')
+    union all
     -- upsert functions of the mappings, whose names are the user's
     select l.level, pg_catalog.format('execute on function %s', p.oid::regprocedure)
     from levels as l
@@ -86,4 +92,4 @@ as $_privileges$
 $_privileges$;
 
 comment on function tandem._privileges() is
-'What each level (reader, writer, operator, admin) may, as text between GRANT and TO.';
+'What each level (reader, writer, operator, admin), and PUBLIC, may, as text between GRANT and TO.';
