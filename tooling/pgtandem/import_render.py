@@ -52,8 +52,11 @@ def arbiter(table: Table) -> str:
 
 
 def key_of_field(master: Master, alias: str) -> str:
-    """The normal form of a parsed field that names a master."""
-    return key_value(master, f"{ident(alias)}.{raw(master.key_field)}")
+    """The normal form of a parsed field that names a master; NULL for a blank one."""
+    value = f"{ident(alias)}.{raw(master.key_field)}"
+    if master.match == "exact":
+        return f"case when not tandem.is_blank({value}) then {value} end"
+    return f"nullif({key_value(master, value)}, '')"
 
 
 def key_list(table: Table, alias: str) -> str:
@@ -74,17 +77,46 @@ def same_keys(mapping: ImportMapping, left: str, right: str) -> str:
     return " and ".join(pairs)
 
 
+def is_odd(mapping: ImportMapping) -> str:
+    """Whether one of the names of a record ``p`` may be worth a warning: one look for all."""
+    names = ", ".join(f"p.{raw(master.key_field)}" for master in mapping.masters)
+    return (
+        f"pg_catalog.concat('|', pg_catalog.concat_ws('|', {names}), '|') collate pg_catalog.\"C\""
+        " ~ '[^ -~]|  |[|] | [|]'"
+    )
+
+
+def id_of(master: Master, of: str) -> str:
+    """A master's id, by its own table, which has its name (``table``), or by a row of a batch."""
+    if of == "table":
+        return f"{ident(master.name)}.{ident(master.id)}"
+    return f"r.{ident('i_' + master.name)}"
+
+
+def stored(field: Field, master: Master) -> str:
+    """A field of a row of a batch as it is inserted: a name may be trimmed."""
+    value = f"r.{raw(field)}"
+    return f"tandem._trim({value})" if master.trim and field.column == master.key else value
+
+
+def is_news(field: Field, row: str) -> str:
+    """Whether a record ``p`` has something to say of a field that its row, if any, does not."""
+    value = f"p.{raw(field)}"
+    said = f"v_places[{field.ordinal}] is not null and ({value} is not null or v_clears)"
+    column = f"{ident(row)}.{ident(field.column)}"
+    return f"{said} and {column} is distinct from {typed(field, 'p')}"
+
+
 def differs_from(field: Field, row: str, said: str) -> str:
     """Whether a column of a row is another than what is said of it."""
     return f"{ident(row)}.{ident(field.column)} is distinct from {ident(said)}.{raw(field)}"
 
 
-def parsed_value(field: Field, table: Table) -> str:
+def parsed_value(field: Field) -> str:
     """A field of the record ``r`` as text; NULL where it is empty or not in the input."""
     place = f"r.content[v_places[{field.ordinal}]]"
     is_text = split_type(field.type)[0] in STRING_TYPES
-    trims = not is_text or (isinstance(table, Master) and table.trim)
-    return f"nullif({f'tandem._trim({place})' if trims else place}, '')"
+    return f"nullif({place if is_text else f'pg_catalog.btrim({place})'}, '')"
 
 
 def typed(field: Field, alias: str) -> str:
@@ -130,14 +162,15 @@ def _tests_of(table: Table, field: Field) -> Iterable[FieldTest]:
             hint = literal(f"Give each row a {field.name}.")
             yield FieldTest(f"{value} is null", name, "23502", literal("it is empty"), hint)
             yield FieldTest(
-                f"{value} is not null and tandem.is_blank({value})",
+                f"{value} is not null and p.k_{table.name} is null",
                 name,
                 "23502",
-                literal("it is only blanks"),
+                literal("nothing of it can be seen"),
                 hint,
             )
             yield FieldTest(
-                f"tandem._is_placeholder({value})",
+                # none of them is longer
+                f"pg_catalog.octet_length({value}) < 12 and tandem._is_placeholder({value})",
                 name,
                 "23502",
                 f"pg_catalog.format('%L stands for nothing', {value})",
@@ -145,11 +178,11 @@ def _tests_of(table: Table, field: Field) -> Iterable[FieldTest]:
             )
         # by its own length, compressed or not: the same name is refused by every server
         yield FieldTest(
-            f"pg_catalog.octet_length({value}) > {MAX_KEY_BYTES}",
+            f"pg_catalog.octet_length(p.k_{table.name}) > {MAX_KEY_BYTES}",
             name,
             "54000",
             f"pg_catalog.format('it has %s bytes, at most {MAX_KEY_BYTES} fit the unique index', "
-            f"pg_catalog.octet_length({value}))",
+            f"pg_catalog.octet_length(p.k_{table.name}))",
             literal("Shorten it."),
         )
     condition, reason, state, hint = _type_test(field, value)
@@ -190,10 +223,10 @@ def _type_test(field: Field, value: str) -> tuple[str, str, str, str]:
         if size:
             scale = size[1] if len(size) > 1 else 0
             whole = size[0] - scale
-        digits = f"0*[0-9]{{0,{whole}}}"
         # zeros beyond the scale change nothing; anything else would be rounded
         return (
-            f"not ({value} ~ '^[+-]?{digits}([.][0-9]{{0,{scale}}}0*)?$' and {value} ~ '[0-9]')",
+            f"not {value} ~ '^[+-]?(0*[0-9]{{1,{whole}}}([.][0-9]{{0,{scale}}}0*)?"
+            f"|[.][0-9]{{1,{max(scale, 1)}}}0*)$'",
             f"is no number that fits {field.type}",
             "22P02",
             f"Write digits with a point, at most {whole} before and {scale} after it; no currency, "
@@ -236,6 +269,10 @@ IMPORT_FILTERS = {
     "key_of_row": key_of_row,
     "key_list": key_list,
     "same_keys": same_keys,
+    "is_odd": is_odd,
+    "id_of": id_of,
+    "stored": stored,
+    "is_news": is_news,
     "differs_from": differs_from,
     "parsed_value": parsed_value,
     "typed": typed,

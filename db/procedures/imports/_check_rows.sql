@@ -13,18 +13,18 @@ declare
 begin
     select j.* into strict r_job from tandem.import_job as j where j.import_id = p_import;
     v_places := r_job.places;
-    with p as (
-        {{ parsed() }}
-    ),
-
-    tested as materialized (
+    with tested as materialized (
         select
             p.*, coalesce(
 {% for condition, field, sqlstate, message, hint in import_tests(m) %}
                 {{ condition | trusted }}{{ ' or' if not loop.last }}
 {% endfor %}
-            , false) as is_bad
-        from p
+            , false) as is_bad,
+            {{ m | is_odd }} as is_odd
+        from (
+            {% call parsed() %}{% endcall %}
+
+        ) as p
     ),
 
     twins as (
@@ -177,7 +177,7 @@ begin
 {% endfor %}
         ) as v (field, value)
         cross join lateral pg_catalog.unnest(tandem._name_warnings(v.value)) as w (kind)
-        where not t.is_bad
+        where t.is_odd and not t.is_bad
         group by w.kind
         union all
         select

@@ -1,6 +1,6 @@
 {% from 'procedures/imports/macros.jinja' import given, parsed with context %}
 {% macro keep_images(table, action) %}
-{# What a statement has changed, from made (id, row_no, before, after). #}
+{# What a statement has changed, from made (id, before, after). #}
 insert into tandem.import_change (import_id, from_row, table_name, action, images)
         select
             p_import, p_from, {{ table.table | literal }}, {{ action | literal }},
@@ -62,15 +62,15 @@ v_ids := array(
             where t.{{ table.id | ident }} = any (v_ids)
             order by t.{{ table.id | ident }}
             for no key update;
-            with made (id, row_no, before, after) as (
+            with made as (
                 update {{ table.table | relation(m.schema) }} as t
                 set {{ table.deleted | ident }} = null
                 from {{ table.table | relation(m.schema) }} as o
                 where t.{{ table.id | ident }} = any (v_ids) and o.{{ table.id | ident }} = t.{{ table.id | ident }}
                     and o.{{ table.deleted | ident }} is not null
-                returning t.{{ table.id | ident }}, null::integer,
-                    pg_catalog.jsonb_build_object({{ table.deleted | literal }}, o.{{ table.deleted | ident }}),
-                    pg_catalog.jsonb_build_object({{ table.deleted | literal }}, t.{{ table.deleted | ident }})
+                returning t.{{ table.id | ident }} as id,
+                    pg_catalog.jsonb_build_object({{ table.deleted | literal }}, o.{{ table.deleted | ident }}) as before,
+                    pg_catalog.jsonb_build_object({{ table.deleted | literal }}, t.{{ table.deleted | ident }}) as after
             )
 
             {{ keep_images(table, 'revive') | indent(4) }};
@@ -92,7 +92,7 @@ select
 {%- endfor %}
 
         from pg_catalog.unnest(v_rows) as r
-        where r.row_no <> all (v_inserted)
+        where r.row_id is not null
 {%- else %}
 select
             r.{{ ('i_' ~ table.name) | ident }} as id, pg_catalog.min(r.row_no) as row_no
@@ -137,7 +137,7 @@ perform from {{ table.table | relation(m.schema) }} as t
             where {{ differing(table) }}
         ),
 
-        made (id, row_no, before, after) as (
+        made as (
             update {{ table.table | relation(m.schema) }} as t
             set
 {% for field in table.plain_fields %}
@@ -145,7 +145,7 @@ perform from {{ table.table | relation(m.schema) }} as t
 {% endfor %}
             from due as n
             where t.{{ table.id | ident }} = n.id
-            returning t.{{ table.id | ident }}, n.row_no, n.before, {{ table | image('t') }}
+            returning t.{{ table.id | ident }} as id, n.row_no, n.before, {{ table | image('t') }} as after
         ),
 
         kept as (
@@ -161,18 +161,33 @@ perform from {{ table.table | relation(m.schema) }} as t
         {{ swallow(table) }}
     end if;
 {%- endmacro %}
-{% macro find_variants() %}
-{# The ids of the variants: of what has all its masters by the whole index, else by the part of it that has a value. #}
-select pg_catalog.array_agg(row(
-        r.row_no, case when {% for master in m.optional %}r.{{ ('i_' ~ master.name) | ident }} is not null{{ ' and ' if not loop.last }}{% endfor %} then (
+{% macro variant_id(ids) %}
+{# The id of the variant of a row: what has all its masters by the whole index, else by the part of it that has a value.
+   ids: how the ids of the masters are called, by a row r or by the masters' own tables. #}
+case when {% for master in m.optional %}{{ master | id_of(ids) }} is not null{{ ' and ' if not loop.last }}{% endfor %} then (
             select t.{{ m.variant.id | ident }} from {{ m.variant.table | relation(m.schema) }} as t
-            where {% for reference in m.variant.references %}t.{{ reference.column | ident }} = r.{{ ('i_' ~ reference.master.name) | ident }} and {% endfor %}t.{{ m.variant.deleted | ident }} is null
+            where {% for reference in m.variant.references %}t.{{ reference.column | ident }} = {{ reference.master | id_of(ids) }} and {% endfor %}t.{{ m.variant.deleted | ident }} is null
         ) else (
             select t.{{ m.variant.id | ident }} from {{ m.variant.table | relation(m.schema) }} as t
-            where {{ is_variant('t', 'r', true) }} and t.{{ m.variant.deleted | ident }} is null
+            where {% for reference in m.variant.references %}t.{{ reference.column | ident }} {{ '=' if reference.master.required else 'is not distinct from' }} {{ reference.master | id_of(ids) }} and {% endfor %}t.{{ m.variant.deleted | ident }} is null
         ) end
+{%- endmacro %}
+{% macro inserted_items() %}
+v_inserted := array(
+        select r.row_no
+        from pg_catalog.unnest(v_rows) as r
+        join pg_catalog.unnest(v_new) as n (id) on n.id = r.{{ ('i_' ~ m.item.name) | ident }}
+    );
+{%- endmacro %}
+{% macro find(what) %}
+{# The ids of what is there now, whoever inserted it: of masters that were not there, or of variants. #}
+select pg_catalog.array_agg(row(
+        r.row_no, {% if what == 'variants' %}case when r.row_id is null then {{ variant_id('row') }} else r.row_id end{% else %}r.row_id{% endif %}
 {%- for master in m.masters %},
-        r.{{ ('k_' ~ master.name) | ident }}, r.{{ ('i_' ~ master.name) | ident }}
+        r.{{ ('k_' ~ master.name) | ident }}, {% if what == 'masters' %}case when {{ master | id_of('row') }} is null and r.{{ ('k_' ~ master.name) | ident }} is not null then (
+            select t.{{ master.id | ident }} from {{ master.table | relation(m.schema) }} as t
+            where {{ master | key_of_row('t') }} = r.{{ ('k_' ~ master.name) | ident }} and t.{{ master.deleted | ident }} is null
+        ) else {{ master | id_of('row') }} end{% else %}{{ master | id_of('row') }}{% endif %}
 {%- endfor %}
 {%- for field in m.fields %},
         r.{{ field | raw }}
@@ -194,12 +209,13 @@ set search_path = {{ m.search_path | path }}
 as $_write_rows$
 declare
     r_job tandem.import_job;
-    r_counts tandem.import_counts;
+    r_counts tandem.import_counts := row(0, 0, 0, 0, 0);
     v_places integer[];
     v_clears boolean;
 {% if m.variant %}
     v_has_variants boolean;
 {% endif %}
+    v_differs boolean := false;
     v_skipped integer[];
 {% for master in m.masters %}
 {% for field in master.plain_fields %}
@@ -207,8 +223,15 @@ declare
 {% endfor %}
 {% endfor %}
     v_rows {{ 'batch_row' | relation(S) }}[];
+{% for master in m.masters %}
+    {{ ('v_lacks_' ~ master.name) | ident }} boolean;
+    {{ ('v_lost_' ~ master.name) | ident }} integer[];
+{% if master.plain_fields %}
+    {{ ('v_differs_' ~ master.name) | ident }} boolean;
+{% endif %}
+{% endfor %}
+    v_new {{ m.id_type | sqltype }}[] := '{}';
     v_ids {{ m.id_type | sqltype }}[];
-    v_new {{ m.id_type | sqltype }}[];
     v_named integer[];
     v_inserted integer[] := '{}';
     v_updated integer[] := '{}';
@@ -237,24 +260,72 @@ begin
     );
 {% endfor %}
 {% endfor %}
-    with p as materialized (
-        {{ parsed() }}
-            and r.row_no between p_from and p_to and r.row_no <> all (v_skipped)
-    )
-
-    select pg_catalog.array_agg(row(
-        p.row_no, null
+    -- what is there, and as the input has it, is done with
+    select
+        pg_catalog.count(*),
+        pg_catalog.array_agg(row(
+            p.row_no, {{ (m.variant.id | column(m.variant.name)) if m.variant else 'null' }}
 {%- for master in m.masters %},
-        p.{{ ('k_' ~ master.name) | ident }}, null
+            p.{{ ('k_' ~ master.name) | ident }}, {{ master | id_of('table') }}
 {%- endfor %}
 {%- for field in m.fields %},
-        {{ field | typed('p') }}
+            {{ field | typed('p') }}
 {%- endfor %}
 
-    )::{{ 'batch_row' | relation(S) }})
-    into v_rows
-    from p;
-    r_counts := row(0, 0, 0, 0, coalesce(pg_catalog.cardinality(v_rows), 0));
+        )::{{ 'batch_row' | relation(S) }}) filter (
+            where false
+{%- for master in m.masters %}
+
+                or p.{{ ('k_' ~ master.name) | ident }} is not null and {{ master | id_of('table') }} is null
+{%- for field in master.plain_fields %}
+
+                or {{ field | is_news(master.name) }}
+                and p.row_no <> all ({{ object_name('v_overruled', field.name) | ident }})
+{%- endfor %}
+{%- endfor %}
+{%- if m.variant %}
+
+                or v_has_variants and {{ m.variant.id | column(m.variant.name) }} is null
+{%- for field in m.variant.fields %}
+
+                or {{ field | is_news(m.variant.name) }}
+{%- endfor %}
+{%- endif %}
+
+        )
+{%- for master in m.masters %},
+        pg_catalog.bool_or(p.{{ ('k_' ~ master.name) | ident }} is not null and {{ master | id_of('table') }} is null)
+{%- if master.plain_fields %},
+        pg_catalog.bool_or({{ master | id_of('table') }} is not null and ({% for field in master.plain_fields %}{{ field | is_news(master.name) }}{{ ' or ' if not loop.last }}{% endfor %}))
+{%- endif %}
+{%- endfor %}
+{%- if m.variant and m.variant.fields %},
+        pg_catalog.bool_or({{ m.variant.id | column(m.variant.name) }} is not null and ({% for field in m.variant.fields %}{{ field | is_news(m.variant.name) }}{{ ' or ' if not loop.last }}{% endfor %}))
+{%- endif %}
+
+    into
+        r_counts.tried, v_rows
+{%- for master in m.masters %}, {{ ('v_lacks_' ~ master.name) | ident }}
+{%- if master.plain_fields %}, {{ ('v_differs_' ~ master.name) | ident }}{% endif %}
+{%- endfor %}
+{%- if m.variant and m.variant.fields %}, v_differs{% endif %}
+
+    from (
+        {% call parsed() %}
+
+                and r.row_no between p_from and p_to and r.row_no <> all (v_skipped)
+{%- endcall %}
+
+    ) as p
+{% for master in m.masters %}
+    left join {{ master.table | relation(m.schema) }} as {{ master.name | ident }}
+        on {{ master | key_of_row(master.name) }} = p.{{ ('k_' ~ master.name) | ident }} and {{ master.deleted | column(master.name) }} is null
+{% endfor %}
+{% if m.variant %}
+    left join {{ m.variant.table | relation(m.schema) }} as {{ m.variant.name | ident }}
+        on v_has_variants and {{ m.variant.id | column(m.variant.name) }} = {{ variant_id('table') }}
+{% endif %}
+    ;
     if v_rows is null then
         return r_counts;
     end if;
@@ -262,134 +333,133 @@ begin
 {% set key = ('k_' ~ master.name) %}
 
     -- {{ master.table | ident }}
-    {{ revive(master, master | key_of_row('t') ~ ' = r.k_' ~ master.name, master | key_of_row('o') ~ ' = ' ~ master | key_of_row('t')) }}
-    with made (id, row_no, before, after) as (
-        insert into {{ master.table | relation(m.schema) }} as t ({% for field in master.fields %}{{ field.column | ident }}{{ ', ' if not loop.last }}{% endfor %})
-        select distinct on (r.{{ key | ident }} collate "C")
+    if {{ ('v_lacks_' ~ master.name) | ident }} then
+        {{ revive(master, master | key_of_row('t') ~ ' = r.k_' ~ master.name, master | key_of_row('o') ~ ' = ' ~ master | key_of_row('t')) | indent(4) }}
+        with made as (
+            insert into {{ master.table | relation(m.schema) }} as t ({% for field in master.fields %}{{ field.column | ident }}{{ ', ' if not loop.last }}{% endfor %})
+            select distinct on (r.{{ key | ident }} collate "C")
 {% for field in master.fields %}
-            r.{{ field | raw }}{{ ',' if not loop.last }}
+                {{ field | stored(master) }}{{ ',' if not loop.last }}
 {% endfor %}
-        from pg_catalog.unnest(v_rows) as r
-        where r.{{ key | ident }} is not null and not exists (
-            select from {{ master.table | relation(m.schema) }} as o
-            where {{ master | key_of_row('o') }} = r.{{ key | ident }} and o.{{ master.deleted | ident }} is null
-        )
-        order by r.{{ key | ident }} collate "C",
+            from pg_catalog.unnest(v_rows) as r
+            where r.{{ key | ident }} is not null and not exists (
+                select from {{ master.table | relation(m.schema) }} as o
+                where {{ master | key_of_row('o') }} = r.{{ key | ident }} and o.{{ master.deleted | ident }} is null
+            )
+            order by r.{{ key | ident }} collate "C",
 {%- for field in master.plain_fields %}
  r.{{ field | raw }} is null, r.row_no = any ({{ object_name('v_overruled', field.name) | ident }}),
 {%- endfor %}
  r.row_no
-        on conflict {{ master | arbiter }} do nothing
-        returning t.{{ master.id | ident }}, null::integer, null::jsonb, {{ master | image('t') }}
-    ),
+            on conflict {{ master | arbiter }} do nothing
+            returning t.{{ master.id | ident }} as id, null::jsonb as before, {{ master | image('t') }} as after
+        ),
 
-    kept as (
-        {{ keep_images(master, 'insert') }}
-    )
+        kept as (
+            {{ keep_images(master, 'insert') | indent(4) }}
+        )
 
-    select coalesce(pg_catalog.array_agg(x.id), '{}') into {{ 'v_new' if master.required else 'v_ids' }} from made as x;
-{% endfor %}
-
-    -- the ids of all of them, whoever inserted them
-    select pg_catalog.array_agg(row(
-        r.row_no, null
-{%- for master in m.masters %},
-        r.{{ ('k_' ~ master.name) | ident }}, {{ master.id | column(master.name) }}
-{%- endfor %}
-{%- for field in m.fields %},
-        r.{{ field | raw }}
-{%- endfor %}
-
-    )::{{ 'batch_row' | relation(S) }})
-    into v_rows
-    from pg_catalog.unnest(v_rows) as r
-{% for master in m.masters %}
-    left join {{ master.table | relation(m.schema) }} as {{ master.name | ident }}
-        on {{ master | key_of_row(master.name) }} = r.{{ ('k_' ~ master.name) | ident }} and {{ master.deleted | column(master.name) }} is null
-{% endfor %}
-    ;
-{% for master in m.masters %}
-    v_named := array(
-        select r.row_no from pg_catalog.unnest(v_rows) as r
-        where r.{{ ('k_' ~ master.name) | ident }} is not null and r.{{ ('i_' ~ master.name) | ident }} is null
-    );
-    if v_named <> '{}' then
-        {{ swallow(master) }}
-    end if;
+        select coalesce(pg_catalog.array_agg(x.id), '{}') into {{ 'v_new' if master.required else 'v_ids' }} from made as x;
 {% if master.plain_fields %}
-    if {{ given(master.plain_fields) }} then
+        -- what another row of the batch says, or where another session was first
+        {{ ('v_differs_' ~ master.name) | ident }} := {{ ('v_differs_' ~ master.name) | ident }} or pg_catalog.cardinality({{ 'v_new' if master.required else 'v_ids' }}) < (
+            select pg_catalog.count(*) from pg_catalog.unnest(v_rows) as r
+            where {{ master | id_of('row') }} is null
+        );
+{% endif %}
+    end if;
+{% endfor %}
+    if {% for master in m.masters %}{{ ('v_lacks_' ~ master.name) | ident }}{{ ' or ' if not loop.last }}{% endfor %} then
+        {{ find('masters') | indent(4) }}
+        select
+{% for master in m.masters %}
+            pg_catalog.array_agg(r.row_no) filter (
+                where r.{{ ('k_' ~ master.name) | ident }} is not null and r.{{ ('i_' ~ master.name) | ident }} is null
+            ){{ ',' if not loop.last }}
+{% endfor %}
+        into {% for master in m.masters %}{{ ('v_lost_' ~ master.name) | ident }}{{ ', ' if not loop.last }}{% endfor %}
+
+        from pg_catalog.unnest(v_rows) as r;
+{% for master in m.masters %}
+        if {{ ('v_lost_' ~ master.name) | ident }} is not null then
+            v_named := {{ ('v_lost_' ~ master.name) | ident }};
+            {{ swallow(master) | indent(8) }}
+        end if;
+{% endfor %}
+    end if;
+{% for master in m.masters if master.plain_fields %}
+    if {{ ('v_differs_' ~ master.name) | ident }} then
         {{ update(master) | indent(4) }}
     end if;
-{% endif %}
 {% endfor %}
 {% if m.variant %}
     if not v_has_variants then
-        v_inserted := array(
-            select r.row_no
-            from pg_catalog.unnest(v_rows) as r
-            join pg_catalog.unnest(v_new) as n (id) on n.id = r.{{ ('i_' ~ m.item.name) | ident }}
-        );
+        {{ inserted_items() | indent(4) }}
         return tandem._import_counts(r_counts, v_inserted, v_updated, v_suppressed);
     end if;
 
     -- {{ m.variant.table | ident }}
-    {{ find_variants() }}
-    {{ revive(m.variant, is_variant('t', 'r', true), is_variant('o', 't', false)) }}
-    if v_ids <> '{}' then
-        {{ find_variants() | indent(4) }}
-    end if;
-    with made (id, row_no, before, after) as (
-        insert into {{ m.variant.table | relation(m.schema) }} as t (
-{% for reference in m.variant.references %}
-            {{ reference.column | ident }}{{ ',' if m.variant.fields or not loop.last }}
-{% endfor %}
-{% for field in m.variant.fields %}
-            {{ field.column | ident }}{{ ',' if not loop.last }}
-{% endfor %}
-        )
-        select
-{% for reference in m.variant.references %}
-            r.{{ ('i_' ~ reference.master.name) | ident }}{{ ',' if m.variant.fields or not loop.last }}
-{% endfor %}
-{% for field in m.variant.fields %}
-            r.{{ field | raw }}{{ ',' if not loop.last }}
-{% endfor %}
-        from pg_catalog.unnest(v_rows) as r
-        where r.row_id is null
-        order by {% for reference in m.variant.references %}r.{{ ('i_' ~ reference.master.name) | ident }}{{ ', ' if not loop.last }}{% endfor %}
-
-        on conflict {{ m.variant | arbiter }} do nothing
-        returning t.{{ m.variant.id | ident }}, null::integer, null::jsonb, {{ m.variant | image('t') }}
-    ),
-
-    kept as (
-        {{ keep_images(m.variant, 'insert') }}
-    )
-
-    select coalesce(pg_catalog.array_agg(x.id), '{}') into v_new from made as x;
     if exists (select from pg_catalog.unnest(v_rows) as r where r.row_id is null) then
-        {{ find_variants() | indent(4) }}
-        v_named := array(
+        {{ revive(m.variant, is_variant('t', 'r', true), is_variant('o', 't', false)) | indent(4) }}
+        if v_ids <> '{}' then
+            v_differs := true;
+            {{ find('variants') | indent(8) }}
+        end if;
+        with made as (
+            insert into {{ m.variant.table | relation(m.schema) }} as t (
+{% for reference in m.variant.references %}
+                {{ reference.column | ident }}{{ ',' if m.variant.fields or not loop.last }}
+{% endfor %}
+{% for field in m.variant.fields %}
+                {{ field.column | ident }}{{ ',' if not loop.last }}
+{% endfor %}
+            )
+            select
+{% for reference in m.variant.references %}
+                r.{{ ('i_' ~ reference.master.name) | ident }}{{ ',' if m.variant.fields or not loop.last }}
+{% endfor %}
+{% for field in m.variant.fields %}
+                r.{{ field | raw }}{{ ',' if not loop.last }}
+{% endfor %}
+            from pg_catalog.unnest(v_rows) as r
+            where r.row_id is null
+            order by {% for reference in m.variant.references %}r.{{ ('i_' ~ reference.master.name) | ident }}{{ ', ' if not loop.last }}{% endfor %}
+
+            on conflict {{ m.variant | arbiter }} do nothing
+            returning t.{{ m.variant.id | ident }} as id, null::jsonb as before, {{ m.variant | image('t') }} as after
+        ),
+
+        kept as (
+            {{ keep_images(m.variant, 'insert') | indent(4) }}
+        )
+
+        select coalesce(pg_catalog.array_agg(x.id), '{}') into v_new from made as x;
+        v_inserted := array(
             select r.row_no from pg_catalog.unnest(v_rows) as r where r.row_id is null
         );
-        {{ swallow(m.variant) }}
+        if pg_catalog.cardinality(v_new) < pg_catalog.cardinality(v_inserted) then
+            -- another session was first with some of them, or a trigger swallowed them
+            {{ find('variants') | indent(8) }}
+            v_differs := true;
+            v_named := array(
+                select r.row_no from pg_catalog.unnest(v_rows) as r where r.row_id is null
+            );
+            {{ swallow(m.variant) | indent(4) }}
+            v_inserted := array(
+                select r.row_no from pg_catalog.unnest(v_rows) as r where r.row_id = any (v_new)
+            );
+            v_rows := array(
+                select r from pg_catalog.unnest(v_rows) as r where r.row_id <> all (v_new)
+            );
+        end if;
     end if;
-    v_inserted := array(
-        select r.row_no
-        from pg_catalog.unnest(v_rows) as r
-        join pg_catalog.unnest(v_new) as n (id) on n.id = r.row_id
-    );
 {% if m.variant.fields %}
-    if {{ given(m.variant.fields) }} then
+    if v_differs then
         {{ update(m.variant) | indent(4) }}
     end if;
 {% endif %}
 {% else %}
-    v_inserted := array(
-        select r.row_no
-        from pg_catalog.unnest(v_rows) as r
-        join pg_catalog.unnest(v_new) as n (id) on n.id = r.{{ ('i_' ~ m.item.name) | ident }}
-    );
+    {{ inserted_items() }}
 {% endif %}
     return tandem._import_counts(r_counts, v_inserted, v_updated, v_suppressed);
 end
