@@ -37,6 +37,25 @@ def held(conn: Connection) -> dict[str, list[str]]:
     return found
 
 
+GROWS = ("tandem.setting", "tandem.phase_step")
+"""Tables to which a release may add rows of its own."""
+
+
+def lost(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[tuple[str, str]]:
+    """Rows that an upgrade has not left as they were; it may have added columns behind theirs."""
+    missing = []
+    for table, rows in before.items():
+        left = list(after[table])
+        for row in rows:
+            same = next((one for one in left if one.startswith(row[:-1])), None)
+            if same is None:
+                missing.append((table, row))
+            else:
+                left.remove(same)
+        missing += [(table, row) for row in left if table not in GROWS]
+    return missing
+
+
 def comparable(conn: Connection) -> dict[str, list[str]]:
     """What two shops with one history have in common: no ids, no times, no durations."""
     found = held(conn)
@@ -95,7 +114,7 @@ def test_a_database_of_the_first_bundle_becomes_what_a_fresh_one_is(
         step(old)
     had = held(old)
     old.execute(todays().encode())
-    assert held(old) == had
+    assert lost(had, held(old)) == []
     for step in steps[before:]:
         step(old)
 

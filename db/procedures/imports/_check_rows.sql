@@ -1,10 +1,12 @@
 {% from 'procedures/imports/macros.jinja' import parsed with context %}
 -- All that can be said of an input before anything of it is written, in one pass: what is no value
 -- of its column, which rows name the same key, which contradict each other about a master. A row
--- that is in order leaves nothing behind here.
+-- that is in order leaves nothing behind here. No statistics say how many records there are, and a
+-- nested loop over all of them would not end.
 create or replace function {{ '_check_rows' | relation(S) }}(p_import bigint, p_run bigint) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
 as $_check_rows$
 declare
     r_job tandem.import_job;

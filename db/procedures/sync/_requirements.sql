@@ -33,7 +33,7 @@ as $_requirements$
                 where c.relation = t.item ->> 'relation' and c.hier_collation is null
             ), ''), 'drop table ' || (t.item ->> 'relation'),
             case when (t.item ->> 'refers')::boolean
-                then 'SHARE ROW EXCLUSIVE on what it refers to' else 'ACCESS EXCLUSIVE' end,
+                then 'SHARE ROW EXCLUSIVE on the parent table' else 'ACCESS EXCLUSIVE' end,
             'nobody: the table is new', 'procedure'
         from mapping as m
         cross join lateral pg_catalog.jsonb_array_elements(m.made -> 'tables') with ordinality
