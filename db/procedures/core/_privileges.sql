@@ -32,6 +32,9 @@ as $_privileges$
         ('_missing', 2), ('_requirements', 2), ('_levels', 2), ('_switches', 2),
         ('_switch_statement', 2),
         ('run_import', 2), ('run_import_step', 2), ('_import_to_run', 2), ('_import_params', 2),
+        ('work_imports', 2), ('_claim_import', 2), ('_worker_stops', 2), ('begin_work', 2),
+        ('stop_work', 2), ('end_work', 2), ('redrive_import', 2), ('import_health', 1),
+        ('undo_import', 2), ('undo_import_step', 2), ('_import_to_undo', 2),
         ('prepare', 3), ('rollback', 3), ('set_sync', 3), ('grant_to', 3), ('purge', 3),
         ('prepare_step', 3), ('rollback_step', 3), ('purge_step', 3)
     )
@@ -87,6 +90,7 @@ as $_privileges$
         (2, 'select on tandem.rejected_row'), (2, 'select on tandem.sync_log'),
         (2, 'select on tandem.granted_role'), (2, 'select on tandem.import_job'),
         (2, 'select on tandem.import_mark'), (2, 'select on tandem.import_change'),
+        (2, 'select on tandem.import_undone'), (1, 'select on tandem.import_worker'),
         (3, 'update on tandem.setting')
     ) as t (rank, statement) on l.rank >= t.rank
 $_privileges$;

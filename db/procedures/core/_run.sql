@@ -180,7 +180,7 @@ begin
             r_run.run_id, r_run.attempt, r_step, v_ms,
             pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), v_lsn)::bigint
         );
-        v_left := v_left - 1;
+        v_left := case when not p_raise and tandem._worker_stops() then 0 else v_left - 1 end;
         if r_step.done then
             perform tandem._run_finish(r_run.run_id, r_run.attempt, 'done', null);
         elsif v_left <= 0 then

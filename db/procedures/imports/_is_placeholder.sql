@@ -16,5 +16,5 @@ return coalesce(
 );
 
 comment on function tandem._is_placeholder(text) is
-'True for a text that programs write where there is no value, such as NULL, N/A, NaN or a dash, '
-'in upper or lower case; false for NULL and for a blank text.';
+'True for a text that programs write where there is no value, such as NULL, N/A, NaN or a dash, in '
+'upper or lower case; false for NULL and for a blank text.';

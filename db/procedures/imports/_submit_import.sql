@@ -65,6 +65,8 @@ begin
     select v_import, i.row_no, i.line_no, i.last_line, v_is_durable, i.fault, i.content
     from pg_catalog.unnest(p_input) with ordinality
         as i (line_no, last_line, fault, content, row_no);
+    -- one for an import, never one for a batch: each is a lock that all commits wait for
+    perform pg_catalog.pg_notify('tandem_imports', p_mapping);
     return v_import;
 end
 $_submit_import$;

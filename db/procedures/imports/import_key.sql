@@ -26,5 +26,5 @@ comment on function tandem.import_key(text) is
 'server of every version, always by Unicode 14, so an index may hold it; the names themselves stay '
 'as they are. The database''s encoding has to be UTF8, else only ASCII is folded or it fails. '
 'Readers, operators and admins may call it; PUBLIC may execute it, because an index on it is kept '
-'with the rights of whoever writes the table. '
-'Example: create unique index on colour (tandem.import_key(name)) where deleted_at is null;';
+'with the rights of whoever writes the table. Example: create unique index on colour '
+'(tandem.import_key(name)) where deleted_at is null;';

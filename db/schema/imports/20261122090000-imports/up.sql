@@ -219,3 +219,34 @@ create type tandem.import_input as (
 
 comment on type tandem.import_input is
 'A record of an input: its lines in the file, why it could not be read, its fields as text.';
+
+create table tandem.import_worker (
+    backend_pid integer not null,
+    name text not null,
+    mapping text,
+    stop_requested boolean not null default false,
+    started_by text not null default session_user,
+    started_at timestamptz not null default pg_catalog.clock_timestamp(),
+    seen_at timestamptz not null default pg_catalog.clock_timestamp(),
+    constraint import_worker_pkey primary key (backend_pid)
+);
+
+comment on table tandem.import_worker is
+'The sessions that do imports which are left to a worker; a row of a session that has ended is '
+'taken away by the next one that begins.';
+
+create table tandem.import_undone (
+    import_id bigint not null,
+    table_name text not null,
+    row_id text not null,
+    action text not null,
+    outcome text not null,
+    why text,
+    undone_at timestamptz not null default pg_catalog.clock_timestamp(),
+    constraint import_undone_pkey primary key (import_id, table_name, row_id, action),
+    constraint import_undone_outcome_check check (outcome in ('reversed', 'kept', 'error'))
+);
+
+comment on table tandem.import_undone is
+'What tandem.undo_import has done with each change of an import: reversed; kept, because the row '
+'was edited since or is needed; error, with the reason.';

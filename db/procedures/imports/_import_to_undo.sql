@@ -1,0 +1,23 @@
+create or replace function tandem._import_to_undo(p_import bigint) returns tandem.import_job
+language plpgsql stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $_import_to_undo$
+declare
+    r_job tandem.import_job := tandem._import_of(p_import);
+begin
+    if r_job.state in ('queued', 'running') or r_job.is_dry_run then
+        raise exception 'import % cannot be undone', p_import
+        using errcode = 'TD067',
+            detail = case when r_job.is_dry_run then 'It was a dry run, which wrote nothing.'
+                else pg_catalog.format('It is %s.', r_job.state) end,
+            hint = pg_catalog.format(
+                'SELECT tandem.cancel_import(%s); ends one that is under way.', p_import
+            );
+    end if;
+    return r_job;
+end
+$_import_to_undo$;
+
+comment on function tandem._import_to_undo(bigint) is
+'The job of an import that has ended; raises TD067 for one that has not, or that wrote nothing.';

@@ -1,0 +1,130 @@
+-- The rows are locked in the order of their ids, then compared with what the import left: only that
+-- is taken back. Off every hot path, so that the statements are made here.
+create or replace function tandem._undo_changes(
+    p_import bigint, p_part jsonb, p_from integer, p_action text, p_rows integer, p_failure jsonb,
+    out reversed bigint, out kept bigint, out errors bigint
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_undo_changes$
+declare
+    v_relation text := p_part ->> 'relation';
+    v_id text := pg_catalog.quote_ident(p_part ->> 'id');
+    v_type text;
+    v_before text;
+    v_undo text;
+    v_needed text;
+begin
+    perform pg_catalog.set_config('search_path', tandem._path_of(j.mapping), true)
+    from tandem.import_job as j
+    where j.import_id = p_import;
+    v_type := (
+        select pg_catalog.format_type(a.atttypid, a.atttypmod) from pg_catalog.pg_attribute as a
+        where a.attrelid = v_relation::regclass and a.attname = p_part ->> 'id'
+    );
+    -- the imported columns of a row as its images have them
+    v_before := (
+        select pg_catalog.format('pg_catalog.jsonb_build_object(%s)', pg_catalog.string_agg(
+            pg_catalog.format('%L, t.%I', k.name, k.name), ', '
+        ))
+        from (
+            select pg_catalog.jsonb_object_keys(c.images -> 0 -> 2) as name
+            from tandem.import_change as c
+            where c.import_id = p_import and c.table_name = p_part ->> 'table'
+                and c.from_row = p_from and c.action = p_action
+        ) as k
+    );
+    v_undo := case when p_action = 'insert' then 'delete from %1$s as t using due as d
+            where t.%2$s = d.id and d.why is null and $5 is null returning t.%2$s'
+        else (
+            select 'update %1$s as t set ' || pg_catalog.string_agg(pg_catalog.format(
+                '%1$I = (pg_catalog.jsonb_populate_record(null::%2$s, d.before)).%1$I',
+                k.name, v_relation
+            ), ', ') || ' from due as d
+            where t.%2$s = d.id and d.why is null and $5 is null returning t.%2$s'
+            from (
+                select pg_catalog.jsonb_object_keys(c.images -> 0 -> 1) as name
+                from tandem.import_change as c
+                where c.import_id = p_import and c.table_name = p_part ->> 'table'
+                    and c.from_row = p_from and c.action = p_action
+            ) as k
+        ) end;
+    -- what refers to a row that is to go
+    v_needed := case when p_action = 'insert' then (
+        select pg_catalog.string_agg(pg_catalog.format(
+            ' when exists (select from %s as o where o.%I = d.id) then %L',
+            k.conrelid::regclass, a.attname, 'a row of ' || k.conrelid::regclass || ' needs it'
+        ), '')
+        from pg_catalog.pg_constraint as k
+        join pg_catalog.pg_attribute as a on a.attrelid = k.conrelid and a.attnum = k.conkey[1]
+        where k.confrelid = v_relation::regclass and k.contype = 'f'
+            and pg_catalog.cardinality(k.conkey) = 1
+    ) end;
+    execute pg_catalog.format(
+        'with image as (
+            select (i.image ->> 0)::%3$s as id, i.image -> 1 as before, i.image -> 2 as after
+            from tandem.import_change as c
+            cross join lateral pg_catalog.jsonb_array_elements(c.images) as i (image)
+            where c.import_id = $1 and c.table_name = $2 and c.from_row = $3 and c.action = $4
+                and not exists (
+                    select from tandem.import_undone as u
+                    where u.import_id = c.import_id and u.table_name = c.table_name
+                        and u.row_id = i.image ->> 0 and u.action = c.action
+                )
+            order by id
+            limit $6
+        ),
+
+        locked as materialized (
+            select t.%2$s as id, %4$s as now
+            from %1$s as t
+            join image as i on i.id = t.%2$s
+            order by t.%2$s
+            for update of t
+        ),
+
+        due as materialized (
+            select d.*, case
+                when d.now is null then ''it is not there any more''
+                when d.now <> d.after then ''it was edited since''
+                %5$s
+            end as why
+            from (
+                select i.id, i.before, i.after, l.now
+                from image as i
+                left join locked as l on l.id = i.id
+            ) as d
+        ),
+
+        undone as (
+            %6$s
+        ),
+
+        noted as (
+            insert into tandem.import_undone (import_id, table_name, row_id, action, outcome, why)
+            select
+                $1, $2, d.id::text, $4,
+                case when $5 is not null then ''error'' when u.id is not null then ''reversed''
+                    else ''kept'' end,
+                coalesce($5, d.why, case when u.id is null then ''a trigger kept it'' end)
+            from due as d
+            left join undone as u (id) on u.id = d.id
+            returning outcome
+        )
+
+        select
+            pg_catalog.count(*) filter (where n.outcome = ''reversed''),
+            pg_catalog.count(*) filter (where n.outcome = ''kept''),
+            pg_catalog.count(*) filter (where n.outcome = ''error'')
+        from noted as n',
+        v_relation, v_id, v_type, v_before, v_needed,
+        pg_catalog.format(v_undo, v_relation, v_id)
+    )
+    into reversed, kept, errors
+    using p_import, p_part ->> 'table', p_from, p_action, p_failure ->> 'message', p_rows;
+end
+$_undo_changes$;
+
+comment on function tandem._undo_changes(bigint, jsonb, integer, text, integer, jsonb) is
+'Takes back changes of one batch of an import in one table, those that nobody has touched since, '
+'and notes what became of each. p_failure: why the next one, which was tried alone, cannot be.';

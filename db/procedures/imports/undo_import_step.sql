@@ -1,0 +1,57 @@
+-- A batch of changes of one table, from the last to the first, so that a variant goes before the
+-- masters that it refers to.
+create or replace function tandem.undo_import_step(
+    p_mapping text, p_run bigint, p_rows integer, p_failure jsonb
+) returns tandem.step_result
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $undo_import_step$
+declare
+    r_run tandem.run := tandem._run_of('undo_import', p_mapping, p_run);
+    r_result tandem.step_result := row(false, '{}', 0, 0, 0, 0, null, null);
+    r_batch record;
+    v_reversed bigint;
+    v_errors bigint;
+begin
+    perform tandem._import_to_undo(r_run.import_id);
+    select c.*, t.part into r_batch
+    from tandem.import_change as c
+    join lateral (
+        select t.item as part, t.position
+        from tandem._mapping_of(p_mapping) as m
+        cross join lateral pg_catalog.jsonb_array_elements(m.definition -> 'parts')
+            with ordinality as t (item, position)
+        where t.item ->> 'table' = c.table_name
+    ) as t on true
+    where c.import_id = r_run.import_id and exists (
+        select from pg_catalog.jsonb_array_elements(c.images) as i (image)
+        where not exists (
+            select from tandem.import_undone as u
+            where u.import_id = c.import_id and u.table_name = c.table_name
+                and u.row_id = i.image ->> 0 and u.action = c.action
+        )
+    )
+    order by t.position desc, c.from_row desc, pg_catalog.array_position(
+        array['update', 'revive', 'insert'], c.action
+    )
+    limit 1;
+    if not found then
+        r_result.done := true;
+        return r_result;
+    end if;
+    select w.reversed, w.errors, w.reversed + w.kept + w.errors
+    into v_reversed, v_errors, r_result.read_rows
+    from tandem._undo_changes(
+        r_run.import_id, r_batch.part, r_batch.from_row, r_batch.action, p_rows, p_failure
+    ) as w;
+    r_result.written_rows := v_reversed;
+    r_result.rejected_rows := v_errors;
+    r_result.unchanged_rows := r_result.read_rows - v_reversed - v_errors;
+    r_result.cursor := pg_catalog.jsonb_build_object('stage', r_batch.table_name);
+    return r_result;
+end
+$undo_import_step$;
+
+comment on function tandem.undo_import_step(text, bigint, integer, jsonb) is
+'One batch of tandem.undo_import; does not commit. Called by the loop. Operators may execute it.';
