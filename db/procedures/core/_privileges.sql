@@ -32,6 +32,7 @@ as $_privileges$
         ('_missing', 2), ('_requirements', 2), ('_levels', 2), ('_switches', 2),
         ('_switch_statement', 2),
         ('run_import', 2), ('run_import_step', 2), ('_import_to_run', 2), ('_import_params', 2),
+        ('_repairs_of', 2),
         ('prepare', 3), ('rollback', 3), ('set_sync', 3), ('grant_to', 3), ('purge', 3),
         ('prepare_step', 3), ('rollback_step', 3), ('purge_step', 3)
     )
@@ -87,6 +88,8 @@ as $_privileges$
         (2, 'select on tandem.rejected_row'), (2, 'select on tandem.sync_log'),
         (2, 'select on tandem.granted_role'), (2, 'select on tandem.import_job'),
         (2, 'select on tandem.import_mark'), (2, 'select on tandem.import_change'),
+        (2, 'select on tandem.import_failed_rows'), (2, 'select on tandem.import_repairs'),
+        (2, 'select on tandem.import_changes'),
         (3, 'update on tandem.setting')
     ) as t (rank, statement) on l.rank >= t.rank
 $_privileges$;
