@@ -428,6 +428,24 @@ def test_input_that_did_not_outlive_a_crash_is_read_again(
     assert (job["import_id"] != key, figures(job)) == (True, {"inserted": 5})
 
 
+def test_one_that_was_given_up_goes_on(import_db: Database, tmp_path: Path) -> None:
+    conn = import_db.owner()
+    path = numbered(tmp_path / "a.csv", 5)
+    import_file(import_db, path, "--background")
+    conn.execute("drop index idx_item_master_name_unique")
+    done = import_file(import_db, path)
+    assert (done.code, "[TD003]" in done.err) == (1, True), done.err[-500:]
+    assert one(conn, "select state from tandem.import_job") == "dead"
+    waits = pgtandem("import", "run", "items", path, dsn=import_db.owner_dsn)
+    assert (waits.code, "Go on with it here: --foreground" in waits.err) == (1, True)
+    conn.execute(
+        "create unique index idx_item_master_name_unique on item_master (name)"
+        " where deleted_at is null"
+    )
+    done = import_file(import_db, path)
+    assert (done.code, "going on with it" in done.err) == (0, True), done.err[-500:]
+
+
 def test_a_writer_hands_in_and_sees_nothing(import_db: Database, tmp_path: Path) -> None:
     conn = import_db.owner()
     conn.execute("select tandem.grant_to('new_app', 'writer')")
@@ -440,6 +458,15 @@ def test_a_writer_hands_in_and_sees_nothing(import_db: Database, tmp_path: Path)
     # the same again
     done = pgtandem("import", "run", "items", path, "--json", dsn=import_db.new_app_dsn)
     assert (done.code, done.json()) == (0, {"import_id": 1})
+    command = ("import", "run", "items", path, "--json", "--again")
+    done = pgtandem(*command, dsn=import_db.new_app_dsn)
+    assert done.json()["import_id"] > 1
+    # whose numbers do not disturb those of others
+    assert import_file(import_db, path, "--again").json()["import_id"] == done.json()["import_id"]
+    # it is the server that refuses here
+    conn.execute("update tandem.setting set value = '4' where name = 'import_max_rows'")
+    done = pgtandem(*command, dsn=import_db.new_app_dsn)
+    assert (done.code, "TD065" in done.err) == (2, True)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         import_db.new_app().execute("select * from tandem.import_failed_rows")
 
@@ -480,7 +507,10 @@ def test_rows_that_two_sessions_import_at_once(import_db: Database, tmp_path: Pa
     command = ("import", "run", "items", path, "--batch-rows", "5", "--json")
     with start(*command, dsn=import_db.owner_dsn) as first:
         wait_for(
-            lambda: one(conn, "select coalesce(max(next_row), 1) from tandem.import_job") > 1,
+            lambda: (
+                first.poll() is not None
+                or one(conn, "select coalesce(max(next_row), 1) from tandem.import_job") > 1
+            ),
             "the first batch",
         )
         second = pgtandem(*command, dsn=import_db.owner_dsn)

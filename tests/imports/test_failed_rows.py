@@ -4,14 +4,18 @@ again."""
 from __future__ import annotations
 
 import csv
+import tempfile
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from imports.files import figures, imported, read, real, write
+from imports.files import figures, import_file, imported, read, real, write
 from imports.jobs import run, variants
 from pgtandem.importing import escaped, failed_header, unescaped
+from pgtandem.records import Record, open_records
 from support.cli import pgtandem
 from support.databases import Connection, Database
 from support.shop import one
@@ -44,6 +48,31 @@ def skus(conn: Connection) -> set[str | None]:
 def test_a_cell_is_the_same_after_it_was_escaped(value: str) -> None:
     assert unescaped(escaped(value)) == value
     assert not escaped(value).startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=1)
+)
+def test_cells_are_the_same_after_they_were_in_a_file(values: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        cells = [[escaped(value), "x"] for value in values]
+        path = write(Path(folder) / "a.csv", ["a", "b"], cells, "utf-8-sig")
+        with open_records(path) as file:
+            found = [record for record in file.records() if isinstance(record, Record)]
+    assert [unescaped(str(record.values[0])) for record in found] == values
+
+
+def test_a_file_of_failed_rows_is_utf8_whatever_its_input_was(
+    import_db: Database, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "a.csv", ["sku", "name", "price"], [("1", "Crème", "x")], "cp1252")
+    failed = tmp_path / "failed.csv"
+    imported(import_db, path, "--encoding", "cp1252", "--failed", failed, code=1)
+    correct(failed)
+    imported(import_db, failed, "--encoding", "cp1252")
+    assert {row[0] for row in variants(import_db.owner())} == {"Crème"}
+    refused = import_file(import_db, failed, "--failed", failed)
+    assert (refused.code, "write over" in refused.err) == (2, True)
 
 
 def test_failed_rows_are_corrected_and_sent_in_again(import_db: Database, tmp_path: Path) -> None:

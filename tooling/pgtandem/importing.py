@@ -18,11 +18,12 @@ What it promises:
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import json
-import os
 import re
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,7 +41,6 @@ from pgtandem.records import (
     Record,
     RecordFile,
     Values,
-    file_sha256,
     open_records,
     to_array_literal,
 )
@@ -51,6 +51,7 @@ FAILED_COLUMNS: Final = ("line", "column", "code", "message", "hint", "record")
 """What a file of failed rows has after the input's own columns, each with a prefix."""
 PREFIX: Final = "import_"
 
+_UTF8: Final = ("utf-8", "utf-8-sig")
 _COPY_CHARACTERS: Final = 64 * 1024
 _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 _ESCAPED: Final = re.compile(r"'+[=+\-@\t\r]")
@@ -109,6 +110,11 @@ class Job:
     is_durable: bool
     error_sqlstate: str | None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has neither ended nor been given up."""
+        return self.state in ("queued", "running")
+
 
 @dataclass(frozen=True)
 class Staged:
@@ -118,6 +124,8 @@ class Staged:
     header: list[str]
     rows: int
     broken: int
+    sha256: str
+    """Of the file's bytes, as they were read."""
     notes: tuple[str, ...]
 
 
@@ -138,9 +146,9 @@ def parse_fields(pairs: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def import_key(path: str | os.PathLike[str], mapping: str, options: Options) -> str:
-    """The key of an import: SHA-256, in hexadecimal. Raises FileError."""
-    whole = {"file": file_sha256(path), "mapping": mapping, **options.outcome()}
+def import_key(sha256: str, mapping: str, options: Options) -> str:
+    """The key of the import of a file with this SHA-256: another one, in hexadecimal."""
+    whole = {"file": sha256, "mapping": mapping, **options.outcome()}
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
@@ -167,21 +175,23 @@ def server_limits(conn: Connection) -> Limits:
     return Limits(int(found["import_max_rows"]), int(found["import_background_threshold"]))
 
 
-def jobs_of(conn: Connection, mapping: str, key: str) -> list[Job]:
+def jobs_of(conn: Connection, mapping: str, key: str) -> list[Job] | None:
     """The imports of a key and those that --again made of it, the newest first.
 
-    None where the role may not see imports: tandem.submit_import finds the same one, too.
+    None where the role may not see imports: tandem.submit_import finds the one of a key, too.
     """
     try:
         with own_path(conn):
             rows = conn.execute(_JOBS.encode(), (mapping, key)).fetchall()
     except psycopg.errors.InsufficientPrivilege:
-        return []
+        return None
     return [Job(*row) for row in rows]
 
 
-def next_key(key: str, jobs: Sequence[Job]) -> str:
-    """A key for one more import of the same."""
+def next_key(key: str, jobs: Sequence[Job] | None) -> str:
+    """A key for one more import of the same; by chance where the others are not known."""
+    if jobs is None:
+        return f"{key} again {10**6 + secrets.randbelow(10**12)}"
     numbers = [int(job.key[64:].rpartition(" ")[2] or 0) for job in jobs]
     return f"{key} again {max(numbers, default=0) + 1}"
 
@@ -196,9 +206,10 @@ def stage(conn: Connection, path: Path, options: Options, max_rows: int | None =
     Raises FileError for a file that cannot be read, UsageError for more records than `max_rows`
     before the COPY has ended.
     """
+    encoding = _encoding(path, options.encoding)
     with (
         open_records(
-            path, encoding=options.encoding, delimiter=options.delimiter, format=options.format
+            path, encoding=encoding, delimiter=options.delimiter, format=options.format
         ) as file,
         conn.transaction(),
         conn.cursor() as cursor,
@@ -216,6 +227,8 @@ def stage(conn: Connection, path: Path, options: Options, max_rows: int | None =
             for block in _blocks(reader.records()):
                 copy.write(block)
         notes = list(file.notes)
+        if encoding != options.encoding:
+            notes.append(f"The file says that it is UTF-8; it is not read as {options.encoding}.")
         if stray := file.stray_quotes:
             shown = ", ".join(map(str, stray[:20])) + (", .." if len(stray) > 20 else "")
             notes.append(f"{len(stray)} lines have quotes in the text, kept as text: {shown}.")
@@ -224,8 +237,24 @@ def stage(conn: Connection, path: Path, options: Options, max_rows: int | None =
                 "This is a file of failed rows: the columns about the failure are left out."
             )
         return Staged(
-            "pg_temp.pgtandem_input", reader.header, reader.rows, reader.broken, tuple(notes)
+            table="pg_temp.pgtandem_input",
+            header=reader.header,
+            rows=reader.rows,
+            broken=reader.broken,
+            sha256=file.sha256(),
+            notes=tuple(notes),
         )
+
+
+def _encoding(path: Path, given: str) -> str:
+    """The encoding to read a file in: what a file of failed rows is in, whatever its input was."""
+    try:
+        with path.open("rb") as file:
+            if file.read(3) == codecs.BOM_UTF8 and codecs.lookup(given).name not in _UTF8:
+                return "utf-8-sig"
+    except (OSError, LookupError):
+        pass  # open_records says what is wrong
+    return given
 
 
 def submit(
@@ -430,7 +459,8 @@ def write_failed(conn: Connection, import_id: int, path: Path) -> int:
             for row in cursor.execute(_FAILED.encode(), (import_id,)):
                 line, column, code, message, hint, content, is_broken = row
                 # what could not be read has no columns: whose they are, is for a person to say
-                values = [""] * len(header) if is_broken else content
+                values = [] if is_broken else content[: len(header)]
+                values += [None] * (len(header) - len(values))
                 raw = content[0] if is_broken and content else ""
                 texts = [*values, line, column, code, message, hint, raw]
                 writer.writerow(["" if t is None else escaped(str(t)) for t in texts])

@@ -12,7 +12,7 @@ import click
 import psycopg
 from click.core import ParameterSource
 
-from pgtandem.cli.imports.shown import exit_code_of, import_as_object, print_import
+from pgtandem.cli.imports.shown import exit_code_of, import_as_object, is_open, print_import
 from pgtandem.cli.options import (
     Database,
     State,
@@ -24,7 +24,7 @@ from pgtandem.cli.options import (
 )
 from pgtandem.cli.output import print_json, scalar, select
 from pgtandem.cli.running import call
-from pgtandem.errors import describe
+from pgtandem.errors import UsageError, describe
 
 if TYPE_CHECKING:
     from pgtandem.importing import Job, Options
@@ -215,6 +215,8 @@ def command(
         timeout_seconds=timeout,
         user=user,
     )
+    if failed_file is not None and failed_file.resolve() == file.resolve():
+        raise UsageError("--failed would write over the file that is imported.")
     with database(state) as db:
         limits = server_limits(db.conn)
         given = [limit for limit in (limits.max_rows, max_rows) if limit is not None]
@@ -235,22 +237,26 @@ class _Import:
     max_rows: int | None
     place: _Place
     key: str = ""
+    sha256: str = ""
 
     def find_or_submit(self, *, again: bool) -> int:
         """The id of the import that is there for this file, else of a new one."""
         from pgtandem.importing import import_key, jobs_of, next_key
+        from pgtandem.records import file_sha256
 
-        self.key = key = import_key(self.file, self.mapping, self.options)
+        self.sha256 = file_sha256(self.file)
+        self.key = key = import_key(self.sha256, self.mapping, self.options)
         if not self.options.dry_run:
             jobs = jobs_of(self.db.conn, self.mapping, key)
-            if again and jobs:
-                there = jobs[0] if jobs[0].state in ("queued", "running") else None
+            there = None
+            if not again:
+                there = next((job for job in jobs or () if job.key == key), None)
+            elif jobs is None or jobs:
+                there = next((job for job in (jobs or ())[:1] if job.is_open), None)
                 self.key = next_key(key, jobs)
-            else:
-                there = next((job for job in jobs if job.key == key), None)
             if there is not None:
                 self.key = there.key
-                _say_there(there)
+                self._say_there(there)
                 return there.import_id
         return self.submit()
 
@@ -261,6 +267,12 @@ class _Import:
         staged = stage(self.db.conn, self.file, self.options, self.max_rows)
         for note in staged.notes:
             say(note)
+        if staged.sha256 != self.sha256:
+            raise UsageError(
+                f"The file {self.file} was changed while it was read.",
+                detail="Nothing was submitted.",
+                hint="Run the same command when the file is whole.",
+            )
         return submit(
             self.db.conn,
             self.mapping,
@@ -274,9 +286,7 @@ class _Import:
     def run(self, import_id: int) -> int:
         """Do the import here, unless it has ended or is a worker's; which one it is then."""
         job = self._job(import_id)
-        if job is None or _has_ended(job):
-            return import_id
-        if job.is_durable and self.place.background is not False:
+        if job is None or _has_ended(job) or self._is_elsewhere(job):
             return import_id
         try:
             self._call(import_id)
@@ -288,6 +298,20 @@ class _Import:
             import_id = self.submit()
             self._call(import_id)
         return import_id
+
+    def _is_elsewhere(self, job: Job) -> bool:
+        return job.is_durable and self.place.background is not False
+
+    def _say_there(self, job: Job) -> None:
+        there = f"This file is import {job.import_id} already"
+        if _has_ended(job):
+            say(f"{there}, which is {job.state}. Once more: --again")
+        elif not self._is_elsewhere(job):
+            say(f"{there}; going on with it.")
+        elif job.is_open:
+            say(f"{there}, which is {job.state}.")
+        else:
+            say(f"{there}, which was given up. Go on with it here: --foreground")
 
     def _call(self, import_id: int) -> None:
         """Do it to its end; what a passing cause has stopped is called again."""
@@ -332,15 +356,6 @@ def _has_ended(job: Job) -> bool:
     return job.state in ("done", "cancelled") or job.error_sqlstate == _TOO_MANY_FAILED
 
 
-def _say_there(job: Job) -> None:
-    if _has_ended(job):
-        say(
-            f"This file is import {job.import_id} already, which is {job.state}. Once more: --again"
-        )
-    else:
-        say(f"This file is import {job.import_id} already; going on with it.")
-
-
 def _finish(db: Database, import_id: int, failed_file: Path | None, *, as_json: bool) -> None:
     """Show what became of an import, and exit by it."""
     try:
@@ -352,14 +367,13 @@ def _finish(db: Database, import_id: int, failed_file: Path | None, *, as_json: 
             print_json({"import_id": import_id})
         say(f"Import {import_id} is submitted. A worker does it; operators see how far it is.")
         return
-    is_open = job["state"] in ("queued", "running", "interrupted")
-    if failed_file is not None and not is_open:
+    if failed_file is not None and not is_open(job):
         job["failed_file"] = _write_failed(db, import_id, failed_file) if job["repairs"] else None
     if as_json:
         print_json(job)
     else:
         print_import(job)
-    if is_open:
+    if is_open(job):
         say(f"A worker does it.  Watch it:  pgtandem import status {import_id}")
         if failed_file is not None:
             say(f"Its failed rows later:  pgtandem import failed {import_id} -o {failed_file}")

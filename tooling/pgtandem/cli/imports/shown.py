@@ -100,10 +100,15 @@ def print_import(job: dict[str, Any]) -> None:
             print_record([("further changes", more)])
 
 
+def is_open(job: dict[str, Any]) -> bool:
+    """Whether an import has neither ended nor been given up."""
+    return job["state"] in ("queued", "running", "interrupted")
+
+
 def exit_code_of(job: dict[str, Any]) -> int:
     """0 where all rows are in, or are yet to be brought in; else 1."""
-    is_bad = job["failed"] or job["repairs"] or job["state"] in ("dead", "cancelled")
-    return EXIT_REFUSED if is_bad else EXIT_DONE
+    is_bad = job["repairs"] or job["state"] in ("dead", "cancelled")
+    return EXIT_REFUSED if is_bad and not is_open(job) else EXIT_DONE
 
 
 def who(job: dict[str, Any]) -> str:
