@@ -319,10 +319,10 @@ def test_a_dry_run_shows_what_would_change(import_db: Database, tmp_path: Path) 
     assert [(c["table"], c["action"], c["changed"]) for c in job["changes"]][2] == (
         "item_variant",
         "update",
-        {"price": [0.0, 7.0]},
+        {"price": [0, 7]},
     )
     shown = pgtandem("import", "run", "items", path, "--dry-run", dsn=import_db.owner_dsn)
-    assert "price: 0.0 -> 7.0" in shown.out
+    assert "price: 0.00 -> 7.00" in shown.out
     assert "Nothing was written." in shown.err
     # a dry run is not the import
     assert figures(imported(import_db, path)) == figures(job)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Any, Final
 
 from pgtandem.cli.options import Database
@@ -36,7 +38,7 @@ where r.import_id = %s
 order by r.rows desc, r.repair
 """
 _CHANGES: Final = """
-select c.table_name as table, c.action, c.row_id as id, c.changed
+select c.table_name as table, c.action, c.row_id as id, c.changed::text
 from tandem.import_changes as c
 where c.import_id = %s
 order by c.from_row, c.table_name, c.action
@@ -56,6 +58,8 @@ def import_as_object(db: Database, import_id: int) -> dict[str, Any] | None:
     job["repairs"] = select(db.conn, _REPAIRS, import_id).as_objects()
     if job["dry_run"]:
         job["changes"] = select(db.conn, _CHANGES, import_id, SHOWN_CHANGES).as_objects()
+        for change in job["changes"]:  # 12.50 as the column has it
+            change["changed"] = json.loads(change["changed"], parse_float=Decimal)
         count = "select count(*) from tandem.import_changes as c where c.import_id = %s"
         job["changes_in_all"] = scalar(db.conn, count, import_id)
     return job
@@ -117,12 +121,12 @@ def who(job: dict[str, Any]) -> str:
     return by if user in (None, by) else f"{user} ({by})"
 
 
-def _changed(changed: dict[str, Any] | None) -> str:
+def _changed(changed: dict[str, Any]) -> str:
     return ", ".join(
         f"{column}: {_value(after)}"
         if before is None
         else f"{column}: {_value(before)} -> {_value(after)}"
-        for column, (before, after) in (changed or {}).items()
+        for column, (before, after) in changed.items()
     )
 
 
