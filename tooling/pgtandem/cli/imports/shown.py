@@ -38,7 +38,8 @@ where r.import_id = %s
 order by r.rows desc, r.repair
 """
 _CHANGES: Final = """
-select c.table_name as table, c.action, c.row_id as id, c.changed::text
+select c.table_name as table, c.action, c.row_id as id,
+    coalesce(c.changed, '{}')::text as changed
 from tandem.import_changes as c
 where c.import_id = %s
 order by c.from_row, c.table_name, c.action
