@@ -424,6 +424,9 @@ def test_input_that_did_not_outlive_a_crash_is_read_again(
     key = import_file(import_db, path, "--background").json()["import_id"]
     conn.execute("delete from tandem.import_row")  # as a crash does it to a table without WAL
     conn.execute("update tandem.import_job set is_durable = false")
+    with pytest.raises(psycopg.Error) as caught:
+        conn.execute("call tandem.run_import(%s)", (key,))
+    assert caught.value.sqlstate == "TD062"
     job = imported(import_db, path)
     assert (job["import_id"] != key, figures(job)) == (True, {"inserted": 5})
 
