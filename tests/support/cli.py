@@ -45,6 +45,7 @@ def start(
     dsn: str | None,
     folder: Path | None = None,
     stderr: int = subprocess.PIPE,
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
     """The command as a running process; PGTANDEM_DSN is `dsn`."""
     return subprocess.Popen(
@@ -56,12 +57,17 @@ def start(
         stderr=stderr,
         text=True,
         cwd=folder,
-        env=environment(dsn),
+        env=environment(dsn, variables),
     )
 
 
-def pgtandem(*arguments: str | Path, dsn: str | None, folder: Path | None = None) -> Done:
-    """Run the command to its end."""
-    with start(*arguments, dsn=dsn, folder=folder) as process:
+def pgtandem(
+    *arguments: str | Path,
+    dsn: str | None,
+    folder: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Done:
+    """Run the command to its end; `variables` are further ones of its environment."""
+    with start(*arguments, dsn=dsn, folder=folder, variables=variables) as process:
         out, err = process.communicate(timeout=TIMEOUT_SECONDS)
     return Done(process.returncode, out, err)

@@ -72,6 +72,12 @@ class UnknownMapping(TandemError):
     exit_code = EXIT_WRONG_USE
 
 
+class UnfitInput(TandemError):
+    """An input is none that the import takes: too large (TD065), or another header (TD066)."""
+
+    exit_code = EXIT_WRONG_USE
+
+
 class WrongArgument(DatabaseError):
     """An argument of a call is out of range or none of the words that it may be (22023)."""
 
@@ -116,6 +122,8 @@ BY_SQLSTATE: dict[str, type[DatabaseError]] = {
     "57P03": ServerGone,
     "TD": TandemError,
     "TD001": UnknownMapping,
+    "TD065": UnfitInput,
+    "TD066": UnfitInput,
 }
 """Five characters name a code, two a whole class; the code is looked up first."""
 

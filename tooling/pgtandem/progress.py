@@ -33,6 +33,7 @@ _LATEST: Final = """
 select p.done_rows, p.total_rows, p.rows_per_second, p.eta_seconds, p.rejected_rows, p.message
 from tandem.progress as p
 where p.kind = %s and p.mapping = %s and p.running_now
+    and coalesce(p.import_id = %s::bigint, true)
 order by p.run_id desc
 limit 1
 """
@@ -48,12 +49,14 @@ def call_with_bar(
     mapping: str,
     notice: Callable[[psycopg.errors.Diagnostic], str],
     console: Console | None = None,
+    import_id: int | None = None,
 ) -> None:
     """Run `statement`, a CALL that commits, on `conn`, and show how far it is on stderr.
 
-    `kind` and `mapping` find its row in `tandem.progress`; `notice` makes text of a server's
-    message. Raises what psycopg raised, and Stopped on Ctrl-C, when the server has ended the CALL:
-    what it had committed stays, and the same CALL goes on from there.
+    `kind`, `mapping` and, as several imports of a mapping may run, `import_id` find its row in
+    `tandem.progress`; `notice` makes text of a server's message. Raises what psycopg raised, and
+    Stopped on Ctrl-C, when the server has ended the CALL: what it had committed stays, and the same
+    CALL goes on from there.
     """
     console = console or Console(stderr=True)
 
@@ -77,7 +80,7 @@ def call_with_bar(
     thread = threading.Thread(target=work, name=kind, daemon=True)
     conn.add_notice_handler(print_notice)
     try:
-        with _bar(target, console, kind, mapping) as refresh:
+        with _bar(target, console, kind, mapping, import_id) as refresh:
             begun = True
             thread.start()
             while not ended.wait(POLL_SECONDS):
@@ -128,7 +131,9 @@ def _cancel(conn: Connection, ended: threading.Event, console: Console) -> bool:
 
 
 @contextmanager
-def _bar(target: Target, console: Console, kind: str, mapping: str) -> Iterator[Callable[[], None]]:
+def _bar(
+    target: Target, console: Console, kind: str, mapping: str, import_id: int | None
+) -> Iterator[Callable[[], None]]:
     """The bar, and the function that brings it up to date."""
     watcher = _watcher(target) if console.is_terminal else None
     if watcher is None:
@@ -145,7 +150,7 @@ def _bar(target: Target, console: Console, kind: str, mapping: str) -> Iterator[
         task = bar.add_task(f"{kind} {mapping}", total=None, figures="")
 
         def refresh() -> None:
-            row = _latest(watcher, kind, mapping)
+            row = _latest(watcher, kind, mapping, import_id)
             if row is not None:
                 done, total, *_ = row
                 bar.update(task, completed=done or 0, total=total, figures=_figures(row))
@@ -164,9 +169,11 @@ def _watcher(target: Target) -> Connection | None:
         return None
 
 
-def _latest(watcher: Connection, kind: str, mapping: str) -> tuple[Any, ...] | None:
+def _latest(
+    watcher: Connection, kind: str, mapping: str, import_id: int | None
+) -> tuple[Any, ...] | None:
     try:
-        return watcher.execute(_LATEST.encode(), (kind, mapping)).fetchone()
+        return watcher.execute(_LATEST.encode(), (kind, mapping, import_id)).fetchone()
     except psycopg.Error:
         return None  # the bar stands still; the work itself says what is wrong
 

@@ -35,6 +35,7 @@ as $_privileges$
         ('work_imports', 2), ('_claim_import', 2), ('_worker_stops', 2), ('begin_work', 2),
         ('stop_work', 2), ('end_work', 2), ('redrive_import', 2), ('import_health', 1),
         ('undo_import', 2), ('undo_import_step', 2), ('_import_to_undo', 2),
+        ('_repairs_of', 2),
         ('prepare', 3), ('rollback', 3), ('set_sync', 3), ('grant_to', 3), ('purge', 3),
         ('prepare_step', 3), ('rollback_step', 3), ('purge_step', 3)
     )
@@ -91,6 +92,8 @@ as $_privileges$
         (2, 'select on tandem.granted_role'), (2, 'select on tandem.import_job'),
         (2, 'select on tandem.import_mark'), (2, 'select on tandem.import_change'),
         (2, 'select on tandem.import_undone'), (1, 'select on tandem.import_worker'),
+        (2, 'select on tandem.import_failed_rows'), (2, 'select on tandem.import_repairs'),
+        (2, 'select on tandem.import_changes'),
         (3, 'update on tandem.setting')
     ) as t (rank, statement) on l.rank >= t.rank
 $_privileges$;

@@ -30,7 +30,8 @@ select
     r.backend_pid,
     r.started_by,
     coalesce('waits: ' || h.reason, r.error_message, r.message) as message,
-    coalesce((r.params ->> 'dry_run')::boolean, false) as dry_run
+    coalesce((r.params ->> 'dry_run')::boolean, false) as dry_run,
+    r.import_id
 from tandem.run as r
 cross join lateral (
     select r.finished_at is null and tandem._running(r.run_id) as alive
@@ -63,5 +64,5 @@ comment on view tandem.progress is
 'it now. State interrupted: it was cancelled or killed, and the same CALL goes on with it; '
 'superseded: another call took its place; failed: an error ended it. A run that is held (pause, '
 'max_transaction_age, max_replica_lag) says in message why, and has no rate. dry_run: it only '
-'counts. Readers may read it. '
+'counts. import_id: of which import. Readers may read it. '
 'Example: select * from tandem.progress where running_now;';

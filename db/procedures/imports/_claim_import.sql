@@ -1,5 +1,5 @@
--- The lock on the job's row is held until the run has begun, which is committed with it. A job whose
--- session was lost is one whose run's lock nobody holds; a session lets go of it for a moment
+-- The lock on the job's row is held until the run has begun, which is committed with it. A job's
+-- session was lost where nobody holds its run's lock; a session lets go of that for a moment
 -- between two batches, so it is looked for again.
 create or replace function tandem._claim_import(p_mapping text) returns tandem.import_job
 language plpgsql

@@ -37,13 +37,26 @@ limit 1
 
 
 def call(
-    db: Database, statement: str, arguments: Sequence[object], *, kind: str, mapping: str
+    db: Database,
+    statement: str,
+    arguments: Sequence[object],
+    *,
+    kind: str,
+    mapping: str,
+    import_id: int | None = None,
 ) -> None:
     """CALL with a bar; Ctrl-C ends it in the server, says how to go on, and exits with 130."""
     db.conn.remove_notice_handler(show_notice)
     try:
         call_with_bar(
-            db.target, db.conn, statement, arguments, kind=kind, mapping=mapping, notice=notice_text
+            db.target,
+            db.conn,
+            statement,
+            arguments,
+            kind=kind,
+            mapping=mapping,
+            notice=notice_text,
+            import_id=import_id,
         )
     except Stopped:
         say(

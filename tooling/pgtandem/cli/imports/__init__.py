@@ -12,9 +12,9 @@ import click
 
 from pgtandem.cli.lazy import LazyGroup
 
-SECTIONS: Final = {"Imports": "scan"}
+SECTIONS: Final = {"Before the change": "scan", "An import": "run status failed cancel"}
 
 
 @click.group("import", cls=LazyGroup, package="pgtandem.cli.imports", sections=SECTIONS)
 def command() -> None:
-    """Find and replace imports that lock whole tables."""
+    """Import files row by row, and find imports that lock whole tables."""
