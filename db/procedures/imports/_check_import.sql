@@ -6,21 +6,7 @@ set search_path = pg_catalog, pg_temp
 as $_check_import$
 declare
     v_warnings jsonb;
-    v_rows bigint;
 begin
-    select pg_catalog.count(*) into v_rows from tandem.import_row as r
-    where r.import_id = p_job.import_id and r.is_durable = p_job.is_durable;
-    if v_rows <> p_job.rows_in then
-        raise exception 'the input of import % is gone', p_job.import_id
-        using errcode = 'TD062',
-            detail = pg_catalog.format(
-                '%s of its %s rows are there. What is not left to a worker does not outlive a '
-                'crash of the server.', v_rows, p_job.rows_in
-            ),
-            hint = pg_catalog.format(
-                'SELECT tandem.cancel_import(%s); then submit it again.', p_job.import_id
-            );
-    end if;
     execute pg_catalog.format('select %I._check_rows($1, $2)', 'tandem_' || p_job.mapping)
     into v_warnings
     using p_job.import_id, p_run;

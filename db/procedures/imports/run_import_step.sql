@@ -21,6 +21,11 @@ begin
     if (r_run.cursor ->> 'attempt')::integer is distinct from r_run.attempt then
         v_since := pg_catalog.clock_timestamp();
         perform tandem._require_import_ready(p_mapping);
+        perform tandem._require_input(r_job);
+        r_result := tandem._end_costly_import(r_job, r_result);
+        if r_result.done then
+            return r_result;
+        end if;
         update tandem.import_job as j
         set state = 'running', started_at = coalesce(j.started_at, v_since), finished_at = null,
             error_sqlstate = null, error_message = null, error_hint = null
