@@ -21,6 +21,9 @@ begin
     if (r_run.cursor ->> 'attempt')::integer is distinct from r_run.attempt then
         v_since := pg_catalog.clock_timestamp();
         perform tandem._require_import_ready(p_mapping);
+        if r_job.importer = 'old' then
+            perform tandem._require_old_path(p_mapping);
+        end if;
         update tandem.import_job as j
         set state = 'running', started_at = coalesce(j.started_at, v_since), finished_at = null,
             error_sqlstate = null, error_message = null, error_hint = null
