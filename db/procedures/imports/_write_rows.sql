@@ -325,7 +325,14 @@ begin
 {% endfor %}
 {% if m.variant %}
     left join {{ m.variant.table | relation(m.schema) }} as {{ m.variant.name | ident }}
-        on v_has_variants and {{ m.variant.id | column(m.variant.name) }} = {{ variant_id('table') }}
+        on v_has_variants
+{%- for master in m.optional %}
+
+        -- a name that is not there yet is no missing one
+        and (p.{{ ('k_' ~ master.name) | ident }} is null or {{ master | id_of('table') }} is not null)
+{%- endfor %}
+
+        and {{ m.variant.id | column(m.variant.name) }} = {{ variant_id('table') }}
 {% endif %}
     ;
     if v_rows is null then
@@ -350,7 +357,8 @@ begin
             )
             order by r.{{ key | ident }} collate "C",
 {%- for field in master.plain_fields %}
- r.{{ field | raw }} is null, r.row_no = any ({{ object_name('v_overruled', field.name) | ident }}),
+
+                {{ says(field) }} and r.row_no <> all ({{ object_name('v_overruled', field.name) | ident }}) desc,
 {%- endfor %}
  r.row_no
             on conflict {{ master | arbiter }} do nothing

@@ -16,16 +16,16 @@ begin
         exit when v_is_at_it or r_job.state <> 'running';
         perform pg_catalog.pg_sleep(0.02);
     end loop;
-    if not v_is_at_it then
-        update tandem.run as r
-        set state = 'failed', finished_at = pg_catalog.clock_timestamp(),
-            error_message = 'superseded by cancel_import'
-        where r.import_id = p_import and r.kind = 'run_import' and r.finished_at is null;
+    if v_is_at_it then
+        insert into tandem.import_cancel (import_id) values (p_import) on conflict do nothing;
+        return r_job.state;
     end if;
+    update tandem.run as r
+    set state = 'failed', finished_at = pg_catalog.clock_timestamp(),
+        error_message = 'superseded by cancel_import'
+    where r.import_id = p_import and r.kind = 'run_import' and r.finished_at is null;
     update tandem.import_job as j
-    set cancel_requested = true,
-        state = case when v_is_at_it then j.state else 'cancelled' end,
-        finished_at = case when not v_is_at_it then pg_catalog.clock_timestamp() end
+    set state = 'cancelled', finished_at = pg_catalog.clock_timestamp()
     where j.import_id = p_import and j.state not in ('done', 'cancelled')
     returning * into r_job;
     return coalesce(r_job.state, (tandem._import_of(p_import)).state);

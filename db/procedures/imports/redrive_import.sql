@@ -14,9 +14,10 @@ begin
             );
     end if;
     update tandem.import_job as j
-    set state = 'queued', tries = 0, cancel_requested = false, finished_at = null,
+    set state = 'queued', tries = 0, finished_at = null,
         run_after = pg_catalog.clock_timestamp()
     where j.import_id = p_import;
+    delete from tandem.import_cancel as x where x.import_id = p_import;
     perform pg_catalog.pg_notify('tandem_imports', r_job.mapping);
     return pg_catalog.format('row %s of %s', r_job.next_row, r_job.rows_in);
 end

@@ -21,6 +21,9 @@ begin
     if (r_run.cursor ->> 'attempt')::integer is distinct from r_run.attempt then
         v_since := pg_catalog.clock_timestamp();
         perform tandem._require_import_ready(p_mapping);
+        if r_job.importer = 'old' then
+            perform tandem._require_old_path(p_mapping);
+        end if;
         perform tandem._require_input(r_job);
         r_result := tandem._end_costly_import(r_job, r_result);
         if r_result.done then
@@ -36,7 +39,9 @@ begin
     r_result.cursor := pg_catalog.jsonb_build_object(
         'stage', r_job.stage, 'attempt', r_run.attempt, 'since', v_since
     );
-    if r_job.cancel_requested then
+    if exists (
+        select from tandem.import_cancel as x where x.import_id = r_job.import_id
+    ) then
         return tandem._end_import(r_job.import_id, r_result, 'cancelled', null);
     end if;
     if pg_catalog.clock_timestamp()

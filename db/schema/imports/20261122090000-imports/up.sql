@@ -73,7 +73,6 @@ create table tandem.import_job (
     warnings jsonb not null default '{}',
     tries integer not null default 0,
     run_after timestamptz not null default pg_catalog.clock_timestamp(),
-    cancel_requested boolean not null default false,
     error_sqlstate text,
     error_message text,
     error_hint text,
@@ -219,6 +218,18 @@ create type tandem.import_input as (
 
 comment on type tandem.import_input is
 'A record of an input: its lines in the file, why it could not be read, its fields as text.';
+
+-- A table of its own: the job's row is locked by each batch, and whoever cancels would wait behind
+-- all of them.
+create table tandem.import_cancel (
+    import_id bigint not null,
+    requested_by text not null default session_user,
+    requested_at timestamptz not null default pg_catalog.clock_timestamp(),
+    constraint import_cancel_pkey primary key (import_id)
+);
+
+comment on table tandem.import_cancel is
+'Imports that are to end before their next batch.';
 
 create table tandem.import_worker (
     backend_pid integer not null,

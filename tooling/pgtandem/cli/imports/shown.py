@@ -25,7 +25,9 @@ select j.import_id, j.mapping, j.source as file,
     extract(epoch from coalesce(j.finished_at, clock_timestamp()) - j.started_at)::float8
     as seconds,
     j.user_id as "user", j.submitted_by, j.created_at, j.started_at, j.finished_at, j.warnings,
-    j.is_durable as durable, j.cancel_requested, j.error_sqlstate, j.error_message, j.error_hint
+    j.is_durable as durable, exists (
+        select from tandem.import_cancel as x where x.import_id = j.import_id
+    ) as cancel_requested, j.error_sqlstate, j.error_message, j.error_hint
 from tandem.import_job as j
 where coalesce(j.import_id = %s::bigint, true)
 order by j.import_id desc
