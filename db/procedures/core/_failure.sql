@@ -11,7 +11,7 @@ as $_failure$
         -- and every row would meet it
         'row', pg_catalog.left(p_sqlstate, 2)
         <> all (array['08', '25', '28', '42', '53', '57', '58', 'F0', 'XX'])
-        and p_sqlstate <> all (array['TD061', 'TD062', 'TD063'])
+        and p_sqlstate <> all (array['TD061', 'TD062', 'TD063', 'TD080'])
     )
 $_failure$;
 

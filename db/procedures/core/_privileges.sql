@@ -36,6 +36,9 @@ as $_privileges$
         ('stop_work', 2), ('end_work', 2), ('redrive_import', 2), ('import_health', 1),
         ('undo_import', 2), ('undo_import_step', 2), ('_import_to_undo', 2),
         ('_repairs_of', 2),
+        ('run_import_locked', 2), ('_choose_old_path', 2), ('compare_import', 2),
+        ('_compare_import', 2), ('import_flag_of', 0), ('set_import_flag', 3),
+        ('retire_import', 3),
         ('prepare', 3), ('rollback', 3), ('set_sync', 3), ('grant_to', 3), ('purge', 3),
         ('prepare_step', 3), ('rollback_step', 3), ('purge_step', 3)
     )
@@ -94,6 +97,7 @@ as $_privileges$
         (2, 'select on tandem.import_undone'), (1, 'select on tandem.import_worker'),
         (2, 'select on tandem.import_failed_rows'), (2, 'select on tandem.import_repairs'),
         (2, 'select on tandem.import_changes'),
+        (2, 'select on tandem.import_flag'), (2, 'select on tandem.import_flag_change'),
         (3, 'update on tandem.setting')
     ) as t (rank, statement) on l.rank >= t.rank
 $_privileges$;

@@ -34,12 +34,13 @@ begin
     perform tandem._check_import_size(pg_catalog.cardinality(p_input));
     v_places := tandem._import_places(p_mapping, p_header, coalesce(p_fields, '{}'));
     insert into tandem.import_job as j (
-        mapping, job_key, source, header, places, rows_in, is_durable, user_id, duplicates,
-        deleted, empty, max_failed, max_failed_percent, is_dry_run, batch_rows, timeout_seconds
+        mapping, job_key, source, header, places, rows_in, is_durable, user_id, importer,
+        decided_by, duplicates, deleted, empty, max_failed, max_failed_percent, is_dry_run,
+        batch_rows, timeout_seconds
     )
-    values (
+    select
         p_mapping, v_key, p_options ->> 'source', p_header, v_places,
-        pg_catalog.cardinality(p_input), v_is_durable, coalesce(p_options ->> 'user', session_user),
+        pg_catalog.cardinality(p_input), v_is_durable, u.name, d.importer, d.decided_by,
         p_options ->> 'duplicates', p_options ->> 'deleted', p_options ->> 'empty',
         (p_options ->> 'max_failed')::integer, (p_options ->> 'max_failed_percent')::numeric,
         coalesce((p_options ->> 'dry_run')::boolean, false),
@@ -47,7 +48,9 @@ begin
         coalesce(
             p_options ->> 'timeout_seconds', tandem._setting_of('import_timeout_seconds')
         )::integer
-    )
+    from (values (coalesce(p_options ->> 'user', session_user))) as u (name)
+    -- once, here: a retry never changes its path
+    cross join lateral tandem.import_flag_of(p_mapping, u.name) as d
     on conflict (mapping, job_key) where not is_dry_run and state <> 'cancelled' do nothing
     returning j.import_id into v_import;
     if v_import is null then
