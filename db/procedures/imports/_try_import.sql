@@ -30,7 +30,8 @@ begin
         );
         v_changes := array(
             select c from tandem.import_change as c
-            where c.import_id = p_job.import_id and c.from_row = p_job.next_row
+            where c.import_id = p_job.import_id and c.from_row >= p_job.next_row
+                and c.from_row < r_job.next_row
         );
         raise exception 'dry run' using errcode = 'TD099';
     exception when sqlstate 'TD099' then

@@ -6,21 +6,29 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_write_import$
 declare
-    v_to integer := least(p_job.next_row + p_rows - 1, p_job.rows_in);
+    v_is_old boolean := p_job.importer = 'old';
+    -- the old path does all of it at once
+    v_to integer := least(
+        p_job.next_row + case when v_is_old then p_job.rows_in else p_rows end - 1, p_job.rows_in
+    );
     v_read integer := v_to - p_job.next_row + 1;
     v_superseded integer;
     v_failed integer;
     v_unchanged integer;
     r_counts tandem.import_counts := row(0, 0, 0, 0, 0);
 begin
-    if p_failure is not null then
+    if p_failure is not null and v_is_old then
+        -- it keeps back rows by itself: what gets here is no row's fault
+        perform tandem._raise(p_failure);
+    elsif p_failure is not null then
         perform tandem._reject_import_row(
             p_job.import_id, p_run, p_job.next_row, p_failure ->> 'sqlstate',
             p_failure ->> 'message', p_failure ->> 'hint'
         );
     else
         execute pg_catalog.format(
-            'select w.* from %I._write_rows($1, $2, $3, $4) as w', 'tandem_' || p_job.mapping
+            'select w.* from %I.%I($1, $2, $3, $4) as w', 'tandem_' || p_job.mapping,
+            case when v_is_old then '_write_rows_locked' else '_write_rows' end
         )
         into r_counts
         using p_job.import_id, p_run, p_job.next_row, v_to;

@@ -21,6 +21,9 @@ begin
     if (r_run.cursor ->> 'attempt')::integer is distinct from r_run.attempt then
         v_since := pg_catalog.clock_timestamp();
         perform tandem._require_import_ready(p_mapping);
+        if r_job.importer = 'old' then
+            perform tandem._require_old_path(p_mapping);
+        end if;
         perform tandem._require_input(r_job);
         r_result := tandem._end_costly_import(r_job, r_result);
         if r_result.done then
