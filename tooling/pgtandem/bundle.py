@@ -288,6 +288,7 @@ begin
     insert into tandem.setting (name, value, unit, description)
     select s.name, s.value, s.unit, s.description from tandem._settings() as s
     on conflict (name) do nothing;
+    perform tandem._drop_old_paths();
     perform tandem._create_roles();
     perform tandem._apply_privileges();
 end
