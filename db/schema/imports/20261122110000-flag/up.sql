@@ -44,3 +44,16 @@ create index import_flag_change_mapping_idx on tandem.import_flag_change (mappin
 comment on table tandem.import_flag_change is
 'The history of tandem.import_flag: the row before (null for the first) and after (null when the '
 'old path was retired), by whom and when.';
+
+create type tandem.import_path as (
+    counts jsonb,
+    failed jsonb,
+    table_rows jsonb,
+    written jsonb[],
+    milliseconds numeric,
+    wal_bytes bigint
+);
+
+comment on type tandem.import_path is
+'What an import did by one of its paths, before it was taken back: counts by name, SQLSTATE by row '
+'number of the failed rows, number of rows by table, the rows written as [table, row].';
