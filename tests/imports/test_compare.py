@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 from psycopg import sql
 
 from imports.jobs import run
+from support.cli import pgtandem
 from support.databases import Database, dump
 from support.locks import wait_for_lock_wait, wait_until
 from support.shop import Connection, in_background, one
@@ -176,3 +178,55 @@ def test_a_file_that_may_not_be_imported_at_all_is_refused(import_db: Database) 
         with pytest.raises(psycopg.Error) as caught:
             compare(conn, ROWS, **options)
         assert caught.value.sqlstate == code
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def test_a_file_is_compared_and_the_waits_of_others_are_measured(
+    import_db: Database, tmp_path: Path
+) -> None:
+    conn = import_db.owner()
+    file = tmp_path / "items.csv"
+    lines = [f"Item {n % 400},Color {n % 7},{n},{n / 100:.2f}" for n in range(4000)]
+    file.write_text("\n".join(["Name,Color,Size,Price", *lines, "Ragged,1", "Hat,,,x"]) + "\n")
+    refused = pgtandem("import", "compare", "items", file, dsn=import_db.owner_dsn)
+    assert (refused.code, "[TD082]" in refused.err) == (1, True)
+    done = pgtandem(
+        "import", "compare", "items", file, "--allow-lock", "--json", dsn=import_db.owner_dsn
+    )
+    told = done.json()
+    assert done.code == 0, done.err
+    checks = {check["check_name"]: check for check in told["checks"]}
+    assert (checks["processed"]["old"], checks["failed"]["new"]) == ("4002", "2")
+    assert told["not_measured"] == []
+    old, new = told["waits"]
+    assert (old["path"], new["path"]) == ("old", "new")
+    # under the old path a writer waits for the import; under the new one it goes on
+    assert old["longest_ms"] >= 0.5 * float(checks["milliseconds"]["old"])
+    assert old["blocked"] >= 1
+    assert new["writes"] > old["writes"]
+    assert new["total_ms"] <= old["total_ms"] / 2
+    tables = "select (select count(*) from item_master) + (select count(*) from item_variant)"
+    assert one(conn, tables) == 0
+
+
+def test_the_command_exits_with_1_where_the_paths_differ(
+    import_db: Database, tmp_path: Path
+) -> None:
+    import_db.owner().execute(
+        """
+        create function by_path() returns trigger language plpgsql as $$
+        begin
+            new.description := current_setting('application_name');
+            return new;
+        end $$;
+        create trigger by_path before insert on item_master
+        for each row execute function by_path();
+        """
+    )
+    file = tmp_path / "items.jsonl"
+    file.write_text('{"name": "Shirt", "color": "Red"}\n')
+    done = pgtandem("import", "compare", "items", file, "--allow-lock", dsn=import_db.owner_dsn)
+    assert (done.code, "written to public.item_master" in done.err) == (1, True)
+    assert "longest wait" in done.out

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imports.jobs import run, state, submit
+from support.cli import pgtandem
 from support.databases import Database
 from support.shop import Connection, one
 
@@ -263,3 +264,53 @@ def test_each_change_is_kept(import_db: Database) -> None:
 
 def test_a_mapping_that_is_no_import_has_no_flag(db: Database) -> None:
     assert refused(db.owner(), "select tandem.set_import_flag('products', 'true')") == "22023"
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def test_the_command_shows_and_sets(import_db: Database) -> None:
+    def flag(*arguments: str) -> dict[str, Any]:
+        done = pgtandem("import", "flag", "items", *arguments, "--json", dsn=import_db.owner_dsn)
+        assert done.code == 0, done.err
+        shown: dict[str, Any] = done.json()
+        return shown
+
+    assert (flag()["value"], flag()["set_by"]) == ("true", "no flag is set")
+    assert flag("percentage:12.5", "--test-user", "7", "--test-user", "8")["test_users"] == [
+        "7",
+        "8",
+    ]
+    shown = flag("--kill")
+    assert (shown["value"], shown["kill_switch"]) == ("percentage:12.5", True)
+    shown = flag("--no-kill", "--percentage", "50", "--deny", "9", "--test-user", "")
+    assert (shown["value"], shown["test_users"], shown["denied"]) == ("percentage:50", [], ["9"])
+    people = pgtandem("import", "flag", "items", "nonsense", dsn=import_db.owner_dsn)
+    assert (people.code, "[22023]" in people.err) == (2, True)
+    assert "percentage:50" in pgtandem("import", "flag", "items", dsn=import_db.owner_dsn).out
+
+
+@pytest.mark.parametrize(
+    ("environment", "kept"),
+    [
+        ({"USE_NEW_IMPORT_SYSTEM": "False"}, "false"),
+        ({"USE_NEW_IMPORT_SYSTEM": "percentage:10"}, "percentage:10"),
+        ({"USE_NEW_IMPORT_PERCENTAGE": "10"}, "percentage:10"),
+        ({"USE_NEW_IMPORT_SYSTEM": "percentage", "USE_NEW_IMPORT_PERCENTAGE": "5"}, "percentage:5"),
+        ({"USE_NEW_IMPORT_SYSTEM": "true", "USE_NEW_IMPORT_PERCENTAGE": "5"}, "true"),
+    ],
+)
+def test_the_old_program_s_variables_set_it(
+    import_db: Database, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], kept: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    done = pgtandem("import", "flag", "items", "--from-env", dsn=import_db.owner_dsn)
+    assert done.code == 0, done.err
+    assert one(import_db.owner(), "select value from tandem.import_flag") == kept
+
+
+def test_the_variables_must_be_there(import_db: Database) -> None:
+    for more in ((), ("true",)):
+        done = pgtandem("import", "flag", "items", *more, "--from-env", dsn=import_db.owner_dsn)
+        assert done.code == 2

@@ -59,8 +59,10 @@ def test_a_retired_path_cannot_be_taken_or_chosen(import_db: Database) -> None:
     conn.execute(RETIRE.encode())
     assert old_paths(conn) == 0
     assert one(conn, "select count(*) from tandem.import_flag") == 0
-    assert one(conn, "select array_agg(after ->> 'value' order by change_id)"
-               " from tandem.import_flag_change") == ["false", "true", None]
+    assert one(
+        conn,
+        "select array_agg(after ->> 'value' order by change_id) from tandem.import_flag_change",
+    ) == ["false", "true", None]
     for statement in (
         RETIRE,
         "select tandem.set_import_flag('items', 'false')",

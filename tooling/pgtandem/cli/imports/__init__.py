@@ -12,7 +12,11 @@ import click
 
 from pgtandem.cli.lazy import LazyGroup
 
-SECTIONS: Final = {"Before the change": "scan", "An import": "run status failed cancel"}
+SECTIONS: Final = {
+    "Before the change": "scan compare",
+    "The change": "flag",
+    "An import": "run status failed cancel",
+}
 
 
 @click.group("import", cls=LazyGroup, package="pgtandem.cli.imports", sections=SECTIONS)
