@@ -147,6 +147,14 @@ def test_a_variant_without_a_size_is_one(import_db: Database) -> None:
     assert one(conn, "select count(*) from item_variant") == 1
 
 
+def test_a_colour_that_is_new_is_not_taken_for_none(import_db: Database) -> None:
+    conn = import_db.owner()
+    run(conn, [{"name": "Shirt", "color": None, "price": "1"}])
+    done = run(conn, [{"name": "Shirt", "color": "Red", "price": "7"}])
+    assert counts(conn, done) == Counts(inserted=1)
+    assert {v[1:5:3] for v in variants(conn)} == {(None, Decimal(1)), ("Red", Decimal(7))}
+
+
 def test_a_row_that_a_trigger_refuses_is_found_alone(import_db: Database) -> None:
     conn = import_db.owner()
     conn.execute(

@@ -325,7 +325,14 @@ begin
 {% endfor %}
 {% if m.variant %}
     left join {{ m.variant.table | relation(m.schema) }} as {{ m.variant.name | ident }}
-        on v_has_variants and {{ m.variant.id | column(m.variant.name) }} = {{ variant_id('table') }}
+        on v_has_variants
+{%- for master in m.optional %}
+
+        -- a name that is not there yet is no missing one
+        and (p.{{ ('k_' ~ master.name) | ident }} is null or {{ master | id_of('table') }} is not null)
+{%- endfor %}
+
+        and {{ m.variant.id | column(m.variant.name) }} = {{ variant_id('table') }}
 {% endif %}
     ;
     if v_rows is null then
