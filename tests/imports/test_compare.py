@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from imports.jobs import run
+from imports.jobs import run, state, submit
 from support.cli import pgtandem
 from support.databases import Database, dump
 from support.locks import wait_for_lock_wait, wait_until
@@ -160,7 +160,11 @@ def test_others_see_which_path_is_on(import_db: Database) -> None:
     phase = "select application_name from pg_stat_activity where pid = %s"
     other.autocommit = False
     other.execute("lock table item_variant in row exclusive mode")
-    with in_background(conn, lambda: compare(conn, ROWS, order="new first") and None) as done:
+
+    def work() -> None:
+        compare(conn, ROWS, order="new first")
+
+    with in_background(conn, work) as done:
         wait_for_lock_wait(watcher, pid)  # the new one has run: nobody is in its way
         assert one(watcher, phase, pid) == "pgtandem compare old"
         other.rollback()
@@ -178,6 +182,25 @@ def test_a_file_that_may_not_be_imported_at_all_is_refused(import_db: Database) 
         with pytest.raises(psycopg.Error) as caught:
             compare(conn, ROWS, **options)
         assert caught.value.sqlstate == code
+
+
+def test_an_operator_may_compare_but_not_take_back_what_was_handed_in(import_db: Database) -> None:
+    conn, other = import_db.owner(), import_db.new_app()
+    conn.execute("select tandem.grant_to('new_app', 'operator')")
+    assert failed(compare(other, ROWS)) == {}
+    import_id = submit(conn, ROWS)
+    with pytest.raises(psycopg.Error) as caught:
+        other.execute("select tandem._compare_import(%s, 'random')", (import_id,))
+    assert caught.value.sqlstate == "22023"
+    other.execute("call tandem.run_import_locked(%s)", (import_id,))
+    assert state(conn, import_id) == "done"
+    for statement in (
+        "select tandem.set_import_flag('items', 'true')",
+        "select tandem.retire_import('items')",
+        "update tandem.import_flag set value = 'true'",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            other.execute(statement.encode())
 
 
 # --- the command ----------------------------------------------------------------------------------

@@ -249,9 +249,11 @@ def locks_of_a_run(database: Database, verb: str) -> set[tuple[str, str]]:
     rows = [SHIRT | {"size": str(n), "quantity": str(n)} for n in range(8)]
     import_id = submit(conn, [SHIRT | {"price": "1", "description": "x"}, *rows])
     other.execute("select pg_advisory_lock(4711)")
-    with in_background(
-        conn, lambda: conn.execute(f"call tandem.{verb}(%s)".encode(), (import_id,)) and None
-    ) as done:
+
+    def work() -> None:
+        conn.execute(f"call tandem.{verb}(%s)".encode(), (import_id,))
+
+    with in_background(conn, work) as done:
         wait_for_lock_wait(other, conn.info.backend_pid)
         found = other.execute(
             "select c.relname, l.mode from pg_locks as l join pg_class as c on c.oid = l.relation"

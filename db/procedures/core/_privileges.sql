@@ -37,8 +37,8 @@ as $_privileges$
         ('undo_import', 2), ('undo_import_step', 2), ('_import_to_undo', 2),
         ('_repairs_of', 2),
         ('run_import_locked', 2), ('_choose_old_path', 2), ('compare_import', 2),
-        ('_compare_import', 2), ('import_flag_of', 0), ('set_import_flag', 3),
-        ('retire_import', 3),
+        ('_compare_import', 2), ('_require_old_path', 2),
+        ('import_flag_of', 0), ('set_import_flag', 3), ('retire_import', 3),
         ('prepare', 3), ('rollback', 3), ('set_sync', 3), ('grant_to', 3), ('purge', 3),
         ('prepare_step', 3), ('rollback_step', 3), ('purge_step', 3)
     )

@@ -12,6 +12,16 @@ declare
     r_old tandem.import_path;
     r_new tandem.import_path;
 begin
+    -- it is deleted below
+    if not exists (
+        select from tandem.import_job as j
+        where j.import_id = p_import and tandem._is_ours(j.xmin)
+    ) then
+        raise exception 'import % was not submitted by this comparison', p_import
+        using errcode = 'invalid_parameter_value',
+            detail = 'A comparison takes back what it compares.',
+            hint = 'Nothing was done. SELECT * FROM tandem.compare_import(...); hands in its own.';
+    end if;
     if v_first = 'old' then
         r_old := tandem._compare_path(p_import, 'old');
     end if;

@@ -1,12 +1,11 @@
--- A row is ours if the transaction that wrote it is this one or a block of it: it is not older, and
--- still in progress though we see it.
+-- The cheap question is asked of all rows, the whole one of what is no older than this transaction.
 create or replace function tandem._written_rows(p_mapping text) returns setof jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_written_rows$
 declare
     v_parts jsonb := (tandem._mapping_of(p_mapping)).definition -> 'parts';
-    v_now bigint := pg_catalog.pg_current_xact_id()::text::bigint;
+    v_now xid := (pg_catalog.pg_current_xact_id()::text::bigint % 4294967296)::text::xid;
     v_part jsonb;
     v_ignored text[];
     v_names text;
@@ -49,12 +48,11 @@ begin
             'select pg_catalog.jsonb_build_array(%L, pg_catalog.to_jsonb(t) - $1 || '
             'pg_catalog.jsonb_build_object(%L, t.%I is not null%s)) from %s as t%s '
             'where case when pg_catalog.age(t.xmin) <= pg_catalog.age($2) then '
-            'pg_catalog.pg_xact_status(($3 + (t.xmin::text::bigint - $3 %% 4294967296 '
-            '+ 4294967296) %% 4294967296)::text::xid8) = ''in progress'' end',
+            'tandem._is_ours(t.xmin) end',
             v_part ->> 'relation', v_part ->> 'deleted', v_part ->> 'deleted', v_names,
             v_part ->> 'relation', v_joins
         )
-        using v_ignored, (v_now % 4294967296)::text::xid, v_now;
+        using v_ignored, v_now;
     end loop;
 end
 $_written_rows$;
