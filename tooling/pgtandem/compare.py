@@ -65,8 +65,11 @@ class Measurement:
             for when, phase, is_blocked in self.samples[at:]:
                 if when > ended:
                     break
-                if is_blocked and when >= begun:
+                if is_blocked and not blocked and when >= begun:
                     path, blocked = phase, True
+                elif blocked and phase != path:
+                    # the path is done, and its locks last until it has been looked at
+                    ended = when  # noqa: PLW2901
                     break
             if path is not None:
                 by_path[path].append((1000 * (ended - begun), blocked))

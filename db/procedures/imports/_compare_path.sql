@@ -26,6 +26,8 @@ begin
             1000 * extract(epoch from pg_catalog.clock_timestamp() - v_started);
         r_path.wal_bytes :=
             pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), v_lsn);
+        -- locks are held to the end of the block: waits from here on are no path's fault
+        perform pg_catalog.set_config('application_name', 'pgtandem compare', true);
         r_path.counts := pg_catalog.to_jsonb(r_job) || pg_catalog.jsonb_build_object(
             'processed', r_job.next_row - 1, 'updated or unchanged', r_job.updated + r_job.unchanged
         );
