@@ -146,6 +146,20 @@ def test_a_new_import_may_be_ended_by_the_old_path(import_db: Database) -> None:
     assert one(conn, "select decided_by from tandem.import_job") == "by hand"
 
 
+def test_what_the_old_path_wrote_is_undone_batch_by_batch(import_db: Database) -> None:
+    conn = import_db.owner()
+    run(conn, [SHIRT | {"description": "soft"}, {"name": "Hat", "color": "Blue"}])
+    conn.execute("update color_master set deleted_at = now() where color_name = 'Blue'")
+    before = everything(conn)
+    rows = [SHIRT | {"size": str(n), "color": "blue", "description": str(n)} for n in range(7)]
+    done = run_old(conn, [SHIRT | {"price": "7", "description": "0"}, *rows], batch_rows=4)
+    assert counts(conn, done) == Counts(inserted=7, updated=1)
+    batches = "select array_agg(distinct from_row) from tandem.import_change where import_id = %s"
+    assert one(conn, batches, done) == [1, 5]
+    conn.execute("call tandem.undo_import(%s)", (done,))
+    assert everything(conn) == before
+
+
 # --- the laws -------------------------------------------------------------------------------------
 
 SOME = {

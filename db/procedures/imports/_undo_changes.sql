@@ -68,8 +68,9 @@ begin
             where c.import_id = $1 and c.table_name = $2 and c.from_row = $3 and c.action = $4
                 and not exists (
                     select from tandem.import_undone as u
-                    where u.import_id = c.import_id and u.table_name = c.table_name
-                        and u.row_id = i.image ->> 0 and u.action = c.action
+                    where u.import_id = c.import_id and u.from_row = c.from_row
+                        and u.table_name = c.table_name and u.row_id = i.image ->> 0
+                        and u.action = c.action
                 )
             order by id
             limit $6
@@ -101,9 +102,11 @@ begin
         ),
 
         noted as (
-            insert into tandem.import_undone (import_id, table_name, row_id, action, outcome, why)
+            insert into tandem.import_undone (
+                import_id, from_row, table_name, row_id, action, outcome, why
+            )
             select
-                $1, $2, d.id::text, $4,
+                $1, $3, $2, d.id::text, $4,
                 case when $5 is not null then ''error'' when u.id is not null then ''reversed''
                     else ''kept'' end,
                 coalesce($5, d.why, case when u.id is null then ''a trigger kept it'' end)

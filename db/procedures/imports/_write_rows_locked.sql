@@ -279,6 +279,7 @@ begin
         r_counts.suppressed := r_counts.suppressed + (v_outcome = 'suppressed')::integer;
         r_counts.failed := r_counts.failed + (v_outcome = 'failed')::integer;
     end loop;
+    perform tandem._gather_changes(p_import, p_from, p_to, r_job.batch_rows);
     return r_counts;
 end
 $_write_rows_locked$;

@@ -28,8 +28,8 @@ begin
         select from pg_catalog.jsonb_array_elements(c.images) as i (image)
         where not exists (
             select from tandem.import_undone as u
-            where u.import_id = c.import_id and u.table_name = c.table_name
-                and u.row_id = i.image ->> 0 and u.action = c.action
+            where u.import_id = c.import_id and u.from_row = c.from_row
+                and u.table_name = c.table_name and u.row_id = i.image ->> 0 and u.action = c.action
         )
     )
     order by t.position desc, c.from_row desc, pg_catalog.array_position(

@@ -21,7 +21,7 @@ SECTIONS: Final = {
         "init render plan prepare analyze migrate validate drift show repair rollback sync load"
     ),
     "The package": "demo deploy undeploy bundle status doctor report lint test",
-    "Imports": "import",
+    "Imports": "import worker",
 }
 """Each verb is the module of the same name beside this one, and the command in it."""
 MODULES: Final = {"import": "imports"}

@@ -248,13 +248,16 @@ comment on table tandem.import_worker is
 
 create table tandem.import_undone (
     import_id bigint not null,
+    from_row integer not null,
     table_name text not null,
     row_id text not null,
     action text not null,
     outcome text not null,
     why text,
     undone_at timestamptz not null default pg_catalog.clock_timestamp(),
-    constraint import_undone_pkey primary key (import_id, table_name, row_id, action),
+    constraint import_undone_pkey primary key (
+        import_id, from_row, table_name, action, row_id
+    ),
     constraint import_undone_outcome_check check (outcome in ('reversed', 'kept', 'error'))
 );
 
