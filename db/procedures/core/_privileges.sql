@@ -32,6 +32,9 @@ as $_privileges$
         ('_missing', 2), ('_requirements', 2), ('_levels', 2), ('_switches', 2),
         ('_switch_statement', 2),
         ('run_import', 2), ('run_import_step', 2), ('_import_to_run', 2), ('_import_params', 2),
+        ('find_duplicates', 2), ('_require_import', 2),
+        ('plan_duplicates', 3), ('approve_duplicates', 3), ('apply_duplicates', 3),
+        ('apply_duplicates_step', 3), ('reverse_duplicates', 3), ('reverse_duplicates_step', 3),
         ('prepare', 3), ('rollback', 3), ('set_sync', 3), ('grant_to', 3), ('purge', 3),
         ('prepare_step', 3), ('rollback_step', 3), ('purge_step', 3)
     )
@@ -81,6 +84,9 @@ as $_privileges$
         (2, 'select on tandem.rejected_row'), (2, 'select on tandem.sync_log'),
         (2, 'select on tandem.granted_role'), (2, 'select on tandem.import_job'),
         (2, 'select on tandem.import_mark'), (2, 'select on tandem.import_change'),
+        (2, 'select on tandem.duplicate_plan'), (2, 'select on tandem.duplicate_change'),
+        (3, 'update (action, loser_id, keeper_id, new_name, ignored, approved) '
+            'on tandem.duplicate_plan'),
         (3, 'update on tandem.setting')
     ) as t (rank, statement) on l.rank >= t.rank
 $_privileges$;

@@ -1,0 +1,47 @@
+create or replace function tandem.approve_duplicates(p_mapping text)
+returns table (
+    duplicate_id bigint, part text, loser_id text, keeper_id text, action text, approved boolean,
+    why text
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $approve_duplicates$
+begin
+    perform tandem._require_import(p_mapping);
+    perform from tandem.mapping as m where m.name = p_mapping for no key update;
+    return query
+    with faults as materialized (
+        select f.duplicate_id, pg_catalog.string_agg(f.fault, '; ') as fault
+        from tandem._duplicate_faults(p_mapping, array(
+            select d.duplicate_id from tandem.duplicate_plan as d
+            where d.mapping = p_mapping and d.state = 'planned' and d.action <> 'skip'
+        )) as f
+        group by f.duplicate_id
+    ),
+
+    settled as (
+        update tandem.duplicate_plan as d
+        set approved = d.action <> 'skip' and x.fault is null, why = x.fault
+        from (
+            select p.duplicate_id, f.fault
+            from tandem.duplicate_plan as p
+            left join faults as f on f.duplicate_id = p.duplicate_id
+            where p.mapping = p_mapping and p.state = 'planned'
+        ) as x
+        where d.duplicate_id = x.duplicate_id
+        returning d.*
+    )
+
+    select
+        s.duplicate_id, s.part, s.loser_id, s.keeper_id, s.action, s.approved,
+        coalesce(s.why, case when s.action = 'skip' then 'it is left as it is' end)
+    from settled as s
+    order by s.approved, s.duplicate_id;
+end
+$approve_duplicates$;
+
+comment on function tandem.approve_duplicates(text) is
+'Approves each row of the plan that can be applied as the tables are now, and says of the others '
+'why not, these first. tandem.apply_duplicates looks again. Admins may call it. '
+'Example: select * from tandem.approve_duplicates(''items'') where not approved;';
