@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from imports.jobs import items
 from pgtandem.deploy import deploy
@@ -212,3 +214,784 @@ def test_the_way_back_is_exact(shop: Database, action: str) -> None:
     conn.execute(REVERSE)
     assert data(conn) == before
     assert one(conn, "select count(*) from tandem.duplicate_change where state <> 'reversed'") == 0
+
+
+# --- the plan -------------------------------------------------------------------------------------
+
+
+def test_a_plan_tells_what_would_move_and_is_replaced_until_it_is_approved(shop: Database) -> None:
+    conn = shop.owner()
+    fill(conn)
+    assert plan(conn, "merge", "most_referenced") == 2
+    rows = conn.execute(
+        "select part, reason, loser_id, keeper_id, moves, old_name from tandem.duplicate_plan"
+        " order by part"
+    ).fetchall()
+    # item 2 has two variants, item 1 one; both colours have two, so the older one stays
+    assert rows == [
+        (
+            "color",
+            "normalised",
+            "2",
+            "1",
+            {"public.item_variant (item_variant_color_id_fkey)": 2},
+            " red",
+        ),
+        (
+            "item",
+            "exact",
+            "1",
+            "2",
+            {"public.item_variant (item_variant_item_id_fkey)": 1},
+            "Shirt",
+        ),
+    ]
+    assert plan(conn, "rename", "newest") == 2
+    assert conn.execute(
+        "select loser_id, new_name from tandem.duplicate_plan order by part"
+    ).fetchall() == [("1", "Red (duplicate-1)"), ("1", "Shirt (duplicate-1)")]
+    assert conn.execute(APPROVE).fetchall() == []
+    assert refused(conn, PLAN, "merge", "oldest") == "TD071"
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        ("keeper_id = loser_id", "a row cannot be its own keeper"),
+        ("keeper_id = '3'", "the keeper is Hat now: no duplicate any more"),
+        ("keeper_id = '77'", "the keeper is not there"),
+        ("keeper_id = 'x'; --'", "the keeper is not there"),
+        ("loser_id = '77'", "the loser is not there"),
+        ("action = 'rename', new_name = ' '", "it has no new_name"),
+        ("action = 'rename', new_name = 'Hat'", "new_name 'Hat' is taken"),
+        ("action = 'rename', new_name = repeat('x', 2601)", "new_name is longer than 2600 bytes"),
+    ],
+)
+def test_an_edit_that_cannot_be_is_not_approved(shop: Database, edit: str, why: str) -> None:
+    conn = shop.owner()
+    fill(conn)
+    plan(conn)
+    edit = edit.replace("'x'; --'", "'x''; --'")
+    conn.execute(f"update tandem.duplicate_plan set {edit} where part = 'item'".encode())
+    rows = conn.execute(APPROVE).fetchall()
+    assert len(rows) == 1 and rows[0][1].startswith(why)
+    assert one(conn, "select count(*) from tandem.duplicate_plan where approved") == 1
+    # who sets it by hand is told by apply
+    conn.execute("update tandem.duplicate_plan set approved = true")
+    before = conn.execute("select * from item_master order by 1").fetchall()
+    conn.execute(APPLY)
+    assert [(row[2], row[3].startswith(why)) for row in outcomes(conn)] == [("refused", True)]
+    assert conn.execute("select * from item_master order by 1").fetchall() == before
+
+
+def test_a_keeper_that_gives_way_itself_is_no_keeper(shop: Database) -> None:
+    conn = shop.owner()
+    conn.execute("insert into item_master (name) values ('A'), ('A'), ('A')")
+    plan(conn)
+    conn.execute("update tandem.duplicate_plan set keeper_id = '2' where loser_id = '3'")
+    assert conn.execute(APPROVE).fetchall() == [("3", "its keeper 2 is to give way itself")]
+    conn.execute("update tandem.duplicate_plan set action = 'rename' where loser_id = '2'")
+    assert "is to be renamed" in conn.execute(APPROVE).fetchall()[0][1]
+
+
+def test_a_row_that_is_skipped_stays_and_so_does_the_blocker(shop: Database) -> None:
+    conn = shop.owner()
+    fill(conn)
+    plan(conn)
+    conn.execute("update tandem.duplicate_plan set action = 'skip' where part = 'item'")
+    assert conn.execute(APPROVE).fetchall() == [("2", "it is left as it is")]
+    conn.execute(APPLY)
+    assert refused(conn, "call tandem.prepare('items')") == "TD004"
+
+
+def test_a_new_name_is_cut_and_made_unique_without_losing_its_suffix(shop: Database) -> None:
+    conn = shop.owner()
+    conn.execute("alter table color_master alter color_name type varchar(20)")
+    long = "\u00e9\u20ac" * 1000
+    conn.execute(
+        "insert into color_master (color_name) values ('abcdefghijklmnopqrst'),"
+        " ('abcdefghijklmnopqrst'), ('ABCD (duplicate-2)')"
+    )
+    conn.execute(
+        "insert into item_master (name) values (%s), (%s), ('B'), ('B'), ('B (duplicate-4)')",
+        (long, long),
+    )
+    resolve(conn, "rename")
+    assert one(conn, "select color_name from color_master where color_id = 2") in (
+        "abcdefg (duplicate-2)"[:20],
+        "abcdef (duplicate-2)",
+    )
+    name = one(conn, "select name from item_master where item_id = 2")
+    assert name.endswith(" (duplicate-2)") and len(name.encode()) in range(2580, 2601)
+    assert one(conn, "select name from item_master where item_id = 4") == "B (duplicate-4-2)"
+    assert one(conn, "select count(*) from tandem.find_duplicates('items') where blocks") == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select tandem.plan_duplicates('items', 'burn')",
+        "select tandem.plan_duplicates('items', 'merge', 'nicest')",
+        "select * from tandem.find_duplicates('items', 0)",
+        "select * from tandem.find_duplicates('items', null)",
+        "call tandem.apply_duplicates('items', 0)",
+    ],
+)
+def test_wrong_arguments(shop: Database, statement: str) -> None:
+    assert refused(shop.owner(), statement) == "22023"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select * from tandem.find_duplicates('products')",
+        "select tandem.plan_duplicates('products')",
+        "select tandem.approve_duplicates('products')",
+        "call tandem.apply_duplicates('products')",
+        "call tandem.reverse_duplicates('products')",
+    ],
+)
+def test_another_area_has_none(db: Database, statement: str) -> None:
+    assert refused(db.owner(), statement) == "TD070"
+
+
+# --- what refers to a row -------------------------------------------------------------------------
+
+
+def merged(conn: Connection) -> list[tuple[Any, ...]]:
+    """Plan and approve a merge of all, whatever it says, and apply it; what was not done."""
+    plan(conn)
+    conn.execute("update tandem.duplicate_plan set approved = true")
+    conn.execute(APPLY)
+    return [(loser, state, why) for _, loser, state, why in outcomes(conn)]
+
+
+def two(conn: Connection) -> None:
+    """Two items of one name and nothing else."""
+    conn.execute("insert into item_master (name) values ('A'), ('A')")
+
+
+def test_every_foreign_key_moves(shop: Database) -> None:
+    conn = shop.owner()
+    conn.execute(
+        """
+        create schema "Other; --";
+        alter table item_master add tenant integer not null default 7,
+            add parent_id bigint references item_master on delete cascade, add code text unique,
+            add constraint tenant_item unique (tenant, item_id);
+        create table "Other; --"."it's a ""table" (
+            "the ""key" integer primary key, "ten'ant" integer, "it;em" bigint,
+            foreign key ("ten'ant", "it;em") references item_master (tenant, item_id)
+                on update cascade on delete set null deferrable initially deferred
+        );
+        create table by_code (id integer primary key, code text references item_master (code));
+        create table stock (item_id bigint references item_master on delete cascade, place integer,
+            primary key (item_id, place)) partition by hash (place);
+        create table stock_0 partition of stock for values with (modulus 2, remainder 0);
+        create table stock_1 partition of stock for values with (modulus 2, remainder 1);
+        create view items_with_stock as select * from item_master join stock using (item_id);
+        insert into item_master (name, tenant, code) values ('A', 7, 'x'), ('A', 8, 'y');
+        insert into item_master (name, parent_id) values ('Part', 2);
+        insert into "Other; --"."it's a ""table" values (1, 8, 2), (2, 7, 1), (3, null, null);
+        insert into by_code values (1, 'y'), (2, 'x'), (3, null);
+        insert into stock select 2, g from generate_series(1, 9) as g;
+        """
+    )
+    before = data(conn)
+    assert merged(conn) == []
+    assert one(conn, "select array_agg(code order by id) from by_code") == ["x", "x", None]
+    assert one(conn, "select parent_id from item_master where item_id = 3") == 1
+    assert one(conn, "select count(*) from stock where item_id = 1") == 9
+    assert conn.execute('select * from "Other; --"."it\'s a ""table" order by 1').fetchall() == [
+        (1, 7, 1),
+        (2, 7, 1),
+        (3, None, None),
+    ]
+    conn.execute(REVERSE)
+    assert data(conn) == before
+    assert conn.execute('select * from "Other; --"."it\'s a ""table" order by 1').fetchall() == [
+        (1, 8, 2),
+        (2, 7, 1),
+        (3, None, None),
+    ]
+
+
+def test_a_row_that_refers_to_itself_goes_and_a_keeper_that_would_is_refused(
+    shop: Database,
+) -> None:
+    conn = shop.owner()
+    conn.execute("alter table item_master add parent_id bigint references item_master")
+    conn.execute("insert into item_master (name, parent_id) values ('A', 1), ('A', 2)")
+    conn.execute("insert into item_master (name, parent_id) values ('B', null), ('B', null)")
+    conn.execute("update item_master set parent_id = 4 where item_id = 3")
+    assert [(row[0], row[1]) for row in merged(conn)] == [("4", "refused")]
+    assert one(conn, "select sqlstate from tandem.duplicate_plan where loser_id = '4'") == "TD072"
+
+
+def test_rows_that_would_be_there_twice_refuse_the_merge(shop: Database) -> None:
+    conn = shop.owner()
+    two(conn)
+    conn.execute("insert into item_master (name) values ('B'), ('B')")
+    conn.execute(
+        "create table basket (basket integer, item_id bigint references item_master,"
+        " unique (basket, item_id), id integer primary key)"
+    )
+    conn.execute("insert into basket values (1, 1, 1), (1, 2, 2), (2, 2, 3), (1, 4, 4)")
+    before = data(conn)["public.basket"]
+    (row,) = merged(conn)
+    assert row[:2] == ("2", "refused") and "public.basket_basket_item_id_key" in row[2]
+    assert one(conn, "select sqlstate from tandem.duplicate_plan where loser_id = '2'") == "TD073"
+    assert len(set(before) & set(data(conn)["public.basket"])) == 3
+
+
+def test_what_collides_by_an_expression_fails_with_the_servers_words(shop: Database) -> None:
+    conn = shop.owner()
+    two(conn)
+    conn.execute("create table once (id integer primary key, item_id bigint references item_master)")
+    conn.execute("create unique index once_idx on once ((item_id + 0))")
+    conn.execute("insert into once values (1, 1), (2, 2)")
+    (row,) = merged(conn)
+    assert row[:2] == ("2", "failed") and "once_idx" in row[2]
+    assert one(conn, "select sqlstate from tandem.duplicate_plan") == "23505"
+
+
+def test_a_table_without_a_primary_key_refuses_only_who_is_in_it(shop: Database) -> None:
+    conn = shop.owner()
+    two(conn)
+    conn.execute("insert into item_master (name) values ('B'), ('B')")
+    conn.execute("create table note (item_id bigint references item_master)")
+    conn.execute("insert into note values (2)")
+    (row,) = merged(conn)
+    assert row[:2] == ("2", "refused") and "has no primary key" in row[2]
+
+
+def test_columns_that_look_like_references_refuse_until_they_are_ignored(shop: Database) -> None:
+    conn = shop.owner()
+    two(conn)
+    conn.execute("create table log (id integer, item_id text)")
+    conn.execute("create table own (item_id bigint generated always as identity primary key)")
+    conn.execute("insert into own default values")
+    conn.execute("insert into own default values")
+    conn.execute("insert into log values (1, '2'), (2, '2'), (3, '9')")
+    notices: list[str | None] = []
+    conn.add_notice_handler(lambda diag: notices.append(diag.message_primary))
+    plan(conn)
+    assert one(conn, "select unknown from tandem.duplicate_plan") == {"public.log.item_id": 2}
+    assert notices == [
+        "public.log.item_id looks like a reference to public.item_master, and has no foreign key"
+    ]
+    ((loser, why),) = conn.execute(APPROVE).fetchall()
+    assert loser == "2" and why.startswith("public.log.item_id holds its id")
+    conn.execute("select tandem.plan_duplicates('items', 'merge', p_ignore => %s)",
+        (["public.log.item_id"],))
+    assert conn.execute(APPROVE).fetchall() == []
+    conn.execute(APPLY)
+    assert outcomes(conn) == []
+
+
+def test_a_column_that_looks_like_a_variants_id_refuses_what_would_collapse(
+    shop: Database,
+) -> None:
+    conn = shop.owner()
+    fill(conn)
+    conn.execute("create table log (variant_id bigint)")
+    conn.execute("insert into log values (2)")
+    assert [row[:2] for row in merged(conn)] == [("2", "refused")]
+    assert outcomes(conn)[0][0] == "color"
+    assert "public.log.variant_id may hold the id 2" in outcomes(conn)[0][3]
+    no_reference_to_a_deleted_row(conn)
+
+
+@pytest.mark.parametrize(
+    ("rights", "code", "done"),
+    [
+        ("select on theirs", "", False),
+        ("select, update on theirs", "", True),
+        ("select, update on theirs", "create index on theirs ((item_id + 0))", False),
+        ("select, update on theirs", "alter table theirs enable row level security", False),
+    ],
+)
+def test_a_table_of_another_role(
+    shop: Database, rights: str, code: str, *, done: bool
+) -> None:
+    conn, admin = shop.owner(), shop.superuser()
+    two(conn)
+    conn.execute("grant references on item_master to old_app")
+    admin.execute("create table theirs (id integer primary key, item_id bigint)")
+    admin.execute("alter table theirs owner to old_app")
+    other = shop.old_app()
+    other.execute("alter table theirs add foreign key (item_id) references item_master")
+    conn.execute("grant create on schema public to old_app")
+    conn.execute("grant select on item_master to old_app")
+    other.execute("insert into theirs values (1, 2)")
+    other.execute(f"grant {rights} to shop_owner".encode())
+    if code:
+        other.execute(code.encode())
+    plan(conn)
+    assert (conn.execute(APPROVE).fetchall() == []) is done
+    conn.execute("update tandem.duplicate_plan set approved = true")
+    conn.execute(APPLY)
+    assert (outcomes(conn) == []) is done
+    assert one(admin, "select item_id from theirs") == (1 if done else 2)
+
+
+def test_a_trigger_that_suppresses_refuses_the_row_and_leaves_it_whole(shop: Database) -> None:
+    conn = shop.owner()
+    fill(conn)
+    conn.execute(
+        "create function nothing() returns trigger language plpgsql as $$ begin return null; end $$"
+    )
+    conn.execute(
+        "create trigger mine before update on order_line for each row"
+        " when (old.line_id = 2) execute function nothing()"
+    )
+    before = data(conn)
+    rows = merged(conn)
+    assert [row[:2] for row in rows] == [("2", "refused")]
+    assert one(conn, "select sqlstate from tandem.duplicate_plan where state = 'refused'") == "TD074"
+    assert before["public.color_master"] == data(conn)["public.color_master"]
+    conn.execute("drop trigger mine on order_line")
+    conn.execute(
+        "create trigger mine before update on color_master for each row execute function nothing()"
+    )
+    plan(conn, "rename")
+    conn.execute(APPROVE)
+    conn.execute(APPLY)
+    assert [row[:3] for row in outcomes(conn)] == [("color", "2", "refused")] * 2
+
+
+def test_without_a_column_for_deletion_rows_can_be_renamed_only(shop: Database) -> None:
+    conn = shop.owner()
+    two(conn)
+    conn.execute("alter table item_master drop column deleted_at")
+    plan(conn)
+    ((_, why),) = conn.execute(APPROVE).fetchall()
+    assert 'ALTER TABLE public.item_master ADD COLUMN deleted_at timestamptz' in why
+    resolve(conn, "rename")
+    conn.execute("call tandem.prepare('items')")
+
+
+# --- what has changed since -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("update item_master set name = 'Coat' where item_id = 2", "the loser is Coat now"),
+        ("update item_master set name = 'Coat' where item_id = 1", "the keeper is Coat now"),
+        ("update item_master set deleted_at = now() where item_id = 2", "the loser is deleted"),
+        ("update item_master set deleted_at = now() where item_id = 1", "the keeper is deleted"),
+        ("delete from item_master where item_id = 2", "the loser is not there"),
+        ("delete from item_master where item_id = 1", "the keeper is not there"),
+        ("insert into item_master (name) values ('A (duplicate-2)')", "new_name"),
+    ],
+)
+@pytest.mark.parametrize("action", ["merge", "rename"])
+def test_what_changed_since_the_plan_is_refused(
+    shop: Database, action: str, change: str, why: str
+) -> None:
+    conn = shop.owner()
+    two(conn)
+    plan(conn, action)
+    assert conn.execute(APPROVE).fetchall() == []
+    conn.execute(change.encode())
+    before = data(conn)
+    conn.execute(APPLY)
+    if action == "merge" and why == "new_name":
+        assert outcomes(conn) == []
+        return
+    ((_, loser, state, said),) = outcomes(conn)
+    assert (loser, state) == ("2", "refused") and said.startswith(why)
+    assert data(conn) == before
+
+
+def test_what_was_edited_since_is_kept_and_listed(shop: Database) -> None:
+    conn = shop.owner()
+    fill(conn)
+    conn.execute("insert into item_master (item_id, name) values (5, 'Hat')")
+    plan(conn)
+    conn.execute(
+        "update tandem.duplicate_plan set action = 'rename', new_name = 'Cap' where loser_id = '5'"
+    )
+    assert conn.execute(APPROVE).fetchall() == []
+    conn.execute(APPLY)
+    # one reference was moved on, another deleted, a name was changed, a row came back
+    conn.execute("update order_line set variant_id = 3 where line_id = 2")
+    conn.execute("delete from order_line where line_id = 3")
+    conn.execute("update item_master set name = 'Bonnet' where item_id = 5")
+    conn.execute("update item_master set deleted_at = null, name = 'Other' where item_id = 2")
+    conn.execute(REVERSE)
+    kept = conn.execute(
+        "select table_name, action, row_key, why from tandem.duplicate_change"
+        " where state = 'kept' order by 1, 2, 3"
+    ).fetchall()
+    assert [row[:3] for row in kept] == [
+        ("public.item_master", "merged", {"item_id": 2}),
+        ("public.item_master", "renamed", {"item_id": 5}),
+        ("public.order_line", "moved", {"line_id": 2}),
+        ("public.order_line", "moved", {"line_id": 3}),
+    ]
+    assert all(row[3].startswith("it was edited since, or deleted") for row in kept)
+    assert one(conn, "select variant_id from order_line where line_id = 2") == 3
+    assert conn.execute(
+        "select variant_id, item_id, color_id from item_variant where deleted_at is null order by 1"
+    ).fetchall() == [(1, 1, 1), (2, 2, 2), (3, 2, 3), (4, 3, 1), (5, 3, 2)]
+    assert one(conn, "select why from tandem.duplicate_plan where loser_id = '5'").startswith("1 ")
+
+
+def test_a_way_back_that_a_unique_index_forbids_is_listed_and_tried_again(shop: Database) -> None:
+    conn = shop.owner()
+    fill(conn)
+    before = data(conn)
+    resolve(conn)
+    conn.execute("call tandem.prepare('items')")
+    after = data(conn)
+    conn.execute(REVERSE)
+    assert data(conn) == after
+    rows = conn.execute("select state, sqlstate, why from tandem.duplicate_plan").fetchall()
+    assert [row[:2] for row in rows] == [("applied", "23505")] * 2
+    assert all("unique constraint" in row[2] for row in rows)
+    conn.execute("drop index idx_item_master_name_unique, idx_color_master_color_name_unique")
+    conn.execute(REVERSE)
+    assert {k: v for k, v in data(conn).items() if k in before} == before
+
+
+def test_plans_are_taken_back_one_by_one(shop: Database) -> None:
+    conn = shop.owner()
+    two(conn)
+    resolve(conn)
+    middle = data(conn)
+    conn.execute("insert into item_master (item_id, name) values (0, 'A')")
+    conn.execute("insert into item_variant (item_id) values (1)")
+    resolve(conn)
+    (first,), (second,) = conn.execute(
+        "select plan_id from tandem.duplicate_plan order by 1"
+    ).fetchall()
+    assert one(conn, "select item_id from item_variant") == 0
+    conn.execute("call tandem.reverse_duplicates('items', %s)", (second,))
+    assert one(conn, "select item_id from item_variant") == 1
+    conn.execute("delete from item_variant")
+    conn.execute("delete from item_master where item_id = 0")
+    assert data(conn) == middle
+    conn.execute("call tandem.reverse_duplicates('items', %s)", (first,))
+    assert one(conn, "select count(*) from item_master where deleted_at is null") == 2
+
+
+# --- while others write ---------------------------------------------------------------------------
+
+
+def test_references_that_come_while_it_is_merged_are_moved(shop: Database) -> None:
+    """One is written before the merge gets to the row, one waits for the merge."""
+    conn, early, late, holder, watch = (shop.owner() for _ in range(5))
+    two(conn)
+    conn.execute("insert into item_variant (item_id, sku) values (2, 'there')")
+    plan(conn)
+    assert conn.execute(APPROVE).fetchall() == []
+    conn.execute("update tandem.setting set value = '20000' where name = 'batch_lock_timeout'")
+    with ThreadPoolExecutor(2) as pool:
+        early.execute("begin")
+        early.execute("insert into item_variant (item_id, sku, quantity) values (2, 'early', 1)")
+        holder.execute("begin")
+        holder.execute("select from item_variant where sku = 'there' for update")
+        running = pool.submit(conn.execute, APPLY.encode())
+        try:
+            wait_for_blocked_by(watch, conn.info.backend_pid, early.info.backend_pid)
+            early.execute("commit")
+            wait_for_blocked_by(watch, conn.info.backend_pid, holder.info.backend_pid)
+            waiting = pool.submit(
+                late.execute, b"insert into item_variant (item_id, sku) values (2, 'late')"
+            )
+            wait_for_lock_wait(watch, late.info.backend_pid)
+        finally:
+            early.execute("rollback")
+            holder.execute("rollback")
+        waiting.result()
+        running.result()
+    # what came last was swept
+    conn.execute(APPLY)
+    no_reference_to_a_deleted_row(conn)
+    assert one(conn, "select count(*) from item_variant") == 3
+    assert one(conn, "select count(*) from item_variant where deleted_at is null and item_id = 1")
+
+
+def test_a_duplicate_that_comes_meanwhile_is_found_afterwards(shop: Database) -> None:
+    conn, other = shop.owner(), shop.owner()
+    two(conn)
+    plan(conn)
+    assert conn.execute(APPROVE).fetchall() == []
+    other.execute("begin")
+    other.execute("insert into item_master (name) values ('A')")
+    conn.execute(APPLY)
+    other.execute("commit")
+    assert outcomes(conn) == []
+    assert refused(conn, "call tandem.prepare('items')") == "TD004"
+    resolve(conn)
+    conn.execute("call tandem.prepare('items')")
+
+
+def test_a_row_that_is_locked_for_long_is_waited_for(shop: Database) -> None:
+    conn, other, watch = shop.owner(), shop.owner(), shop.owner()
+    two(conn)
+    plan(conn)
+    assert conn.execute(APPROVE).fetchall() == []
+    other.execute("begin")
+    other.execute("update item_master set name = 'Mine' where item_id = 2")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(conn.execute, APPLY.encode())
+        try:
+            wait_for_blocked_by(watch, conn.info.backend_pid, other.info.backend_pid)
+        finally:
+            other.execute("commit")
+        running.result()
+    ((_, _, state, why),) = outcomes(conn)
+    assert state == "refused" and why.startswith("the loser is Mine now")
+
+
+@pytest.mark.parametrize("verb", ["apply_duplicates", "reverse_duplicates"])
+def test_a_killed_run_goes_on(shop: Database, verb: str) -> None:
+    conn, other, watch = shop.owner(), shop.owner(), shop.owner()
+    conn.execute("insert into item_master (name) select 'A' from generate_series(1, 40)")
+    conn.execute("insert into item_variant (item_id, sku) select i, i from generate_series(1, 40) i")
+    before = data(conn)
+    plan(conn)
+    assert conn.execute(APPROVE).fetchall() == []
+    if verb == "reverse_duplicates":
+        conn.execute("call tandem.apply_duplicates('items', 5)")
+    call = "call tandem.apply_duplicates('items', 5)" if verb == "apply_duplicates" else REVERSE
+    conn.execute("update tandem.setting set value = '20000' where name = 'batch_lock_timeout'")
+    victim = shop.owner()
+    pid = victim.info.backend_pid
+    other.execute("begin")
+    other.execute("select from item_master where item_id = 23 for update")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(victim.execute, call.encode())
+        try:
+            wait_for_blocked_by(watch, pid, other.info.backend_pid)
+        finally:
+            watch.execute("select pg_terminate_backend(%s)", (pid,))
+        with pytest.raises(psycopg.OperationalError):
+            running.result()
+    wait_for_end(watch, pid)
+    other.execute("rollback")
+    done = one(watch, "select count(*) from tandem.duplicate_plan where state = 'applied'")
+    assert done == (20 if verb == "apply_duplicates" else 39)
+    watch.execute(call.encode())
+    assert outcomes(watch) == []
+    assert one(watch, "select max(attempt) from tandem.run where kind = %s", verb) == 2
+    if verb == "apply_duplicates":
+        assert one(watch, "select count(*) from item_variant where deleted_at is null") == 1
+        watch.execute(REVERSE)
+    assert data(watch) == before
+
+
+# --- any catalogue --------------------------------------------------------------------------------
+
+NAMES = ("Shirt", "shirt", " Shirt", "Hat", "Hat (duplicate-2)")
+CATALOGUE = st.fixed_dictionaries(
+    {
+        "items": st.lists(st.tuples(st.sampled_from(NAMES), st.booleans()), min_size=1, max_size=7),
+        "colors": st.lists(st.sampled_from(NAMES), max_size=5),
+        "variants": st.lists(
+            st.tuples(st.integers(0, 6), st.integers(0, 6), st.booleans()), max_size=10
+        ),
+        "lines": st.lists(st.integers(0, 9), max_size=8),
+        "action": st.sampled_from(["rename", "merge"]),
+        "keeper": st.sampled_from(["oldest", "newest", "most_referenced"]),
+        "seed": st.integers(0, 999),
+    }
+)
+
+
+def fill_with(conn: Connection, drawn: dict[str, Any]) -> None:
+    """Live variants are of live items, and order lines of live variants, as in a sound shop."""
+    conn.execute(
+        "truncate item_master, color_master, item_variant, order_line, tandem.duplicate_plan,"
+        " tandem.duplicate_change restart identity"
+    )
+    for name, dead in drawn["items"]:
+        conn.execute(
+            "insert into item_master (name, deleted_at) values (%s, case when %s then now() end)",
+            (name, dead),
+        )
+    for name in drawn["colors"]:
+        conn.execute("insert into color_master (color_name) values (%s)", (name,))
+    live = []
+    for number, (item, color, dead) in enumerate(drawn["variants"], 1):
+        item %= len(drawn["items"])
+        gone = dead or drawn["items"][item][1]
+        conn.execute(
+            "insert into item_variant (item_id, color_id, deleted_at)"
+            " values (%s, %s, case when %s then now() end)",
+            (item + 1, color + 1 if color < len(drawn["colors"]) else None, gone),
+        )
+        if not gone:
+            live.append(number)
+    for line in drawn["lines"]:
+        if live:
+            conn.execute(
+                "insert into order_line (variant_id) values (%s)", (live[line % len(live)],)
+            )
+
+
+def edit_plan(conn: Connection, rnd: random.Random) -> int:
+    """Another action for some rows, another keeper for some groups; how many items are merged."""
+    groups: dict[tuple[str, str], list[tuple[int, str, str]]] = {}
+    for part, key, row, loser, keeper in conn.execute(
+        "select part, group_key, duplicate_id, loser_id, keeper_id from tandem.duplicate_plan"
+    ).fetchall():
+        groups.setdefault((part, key), []).append((row, loser, keeper))
+    for (part, _), rows in groups.items():
+        if rnd.random() < 0.3:
+            chosen, new, old = rnd.choice(rows)
+            ids = [row for row, _, _ in rows]
+            conn.execute(
+                "update tandem.duplicate_plan set keeper_id = %s,"
+                " loser_id = case when duplicate_id = %s then %s else loser_id end"
+                " where duplicate_id = any (%s)",
+                (new, chosen, old, ids),
+            )
+        for row, _, _ in rows:
+            if part != "variant" and rnd.random() < 0.3:
+                conn.execute(
+                    "update tandem.duplicate_plan set action = %s where duplicate_id = %s",
+                    (rnd.choice(["rename", "merge"]), row),
+                )
+    return int(
+        one(
+            conn,
+            "select count(*) from tandem.duplicate_plan where part = 'item' and action = 'merge'",
+        )
+    )
+
+
+SOLD = """
+select l.line_id, i.name, tandem.import_key(c.color_name)
+from order_line as l join item_variant as v using (variant_id) join item_master as i using (item_id)
+left join color_master as c using (color_id) order by 1
+"""
+LIVE_ITEMS = "select count(*) from item_master where deleted_at is null"
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(drawn=CATALOGUE)
+def test_any_catalogue_is_resolved_and_comes_back(shop: Database, drawn: dict[str, Any]) -> None:
+    with psycopg.connect(shop.owner_dsn, autocommit=True) as conn:
+        fill_with(conn, drawn)
+        before, sold = data(conn), conn.execute(SOLD.encode()).fetchall()
+        items_before = one(conn, LIVE_ITEMS)
+        plan(conn, drawn["action"], drawn["keeper"])
+        gone = edit_plan(conn, random.Random(drawn["seed"]))
+        assert conn.execute(APPROVE).fetchall() == []
+        conn.execute("call tandem.apply_duplicates('items', 3)")
+        assert outcomes(conn) == []
+        assert [row for row in found(conn) if row[1]] == []
+        no_reference_to_a_deleted_row(conn)
+        assert one(conn, LIVE_ITEMS) == items_before - gone
+        assert one(conn, LIVE_ITEMS.replace("*", "distinct name")) == items_before - gone
+        for old, new in zip(sold, conn.execute(SOLD.encode()).fetchall(), strict=True):
+            for was, now in zip(old, new, strict=True):
+                assert now == was or str(now).startswith(f"{was} (duplicate-")
+        conn.execute(REVERSE)
+        assert data(conn) == before
+
+
+# --- names and rights -----------------------------------------------------------------------------
+
+HOSTILE = """
+name = "hostile"
+area = "imports"
+schema = "S; drop --"
+id_type = "uuid"
+
+[[table]]
+name = "thing"
+table = "it's \\"a\\" %I %1$s table"
+id = "the \\"id'"
+key = "na;me %L"
+deleted = "gone \\"at"
+required = true
+match = "normalised"
+fields = { thing = "na;me %L" }
+types = { "na;me %L" = "varchar(40)" }
+
+[variant]
+name = "kind"
+table = "Kind; --"
+id = "key'"
+deleted = "$1"
+references = { thing = "thing %s" }
+"""
+
+
+def test_hostile_names_and_uuids(bare_db: Database) -> None:
+    conn = bare_db.owner()
+    conn.execute('create schema "S; drop --"')
+    thing, kind = '"S; drop --"."it\'s ""a"" %I %1$s table"', '"S; drop --"."Kind; --"'
+    deploy(conn, [parse_import_mapping(HOSTILE)])
+    conn.execute("call tandem.prepare('hostile')")
+    indexes = conn.execute(
+        "select indexrelid::regclass::text from pg_index as i join pg_class as c"
+        " on c.oid = i.indrelid where c.relnamespace = '\"S; drop --\"'::regnamespace"
+        " and i.indisunique and not i.indisprimary"
+    ).fetchall()
+    for (name,) in indexes:
+        conn.execute(f"drop index {name}".encode())
+    ids = [f"00000000-0000-0000-0000-00000000000{n}" for n in range(4)]
+    for number, name in enumerate(["O'Neil; --", "o'neil; --", "%s $1 \\", "%s $1 \\"]):
+        conn.execute(
+            f'insert into {thing} ("the ""id\'", "na;me %L") values (\'{ids[number]}\', '.encode()
+            + conn.adapters.get_dumper(str, psycopg.adapt.PyFormat.TEXT)(str, conn).quote(
+                name.encode()
+            )
+            + b")"
+        )
+        conn.execute(
+            f'insert into {kind} ("thing %s") values (\'{ids[number]}\')'.replace("%", "%")
+            .encode()
+        )
+    before = contents(conn, ("S; drop --",))
+    for action in ("rename", "merge"):
+        conn.execute("select tandem.plan_duplicates('hostile', %s)", (action,))
+        assert conn.execute(
+            "select why from tandem.approve_duplicates('hostile') where not approved"
+        ).fetchall() == []
+        conn.execute("call tandem.apply_duplicates('hostile')")
+        assert outcomes(conn) == []
+        after = contents(conn, ("S; drop --",))
+        assert after != before
+        assert (
+            one(conn, "select count(*) from tandem.find_duplicates('hostile') where blocks") == 0
+        )
+        conn.execute("call tandem.reverse_duplicates('hostile')")
+        assert contents(conn, ("S; drop --",)) == before
+
+
+def test_who_may_what(shop: Database) -> None:
+    conn, other = shop.owner(), shop.new_app()
+    fill(conn)
+    find = b"select * from tandem.find_duplicates('items')"
+    conn.execute("select tandem.grant_to('new_app', 'operator')")
+    assert len(other.execute(find).fetchall()) == 3
+    for statement in (PLAN % ("'merge'", "'oldest'"), APPROVE, APPLY, REVERSE):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            other.execute(statement.encode())
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        other.execute("update tandem.duplicate_plan set approved = true")
+    conn.execute("select tandem.grant_to('new_app', 'admin')")
+    other.execute((PLAN % ("'merge'", "'oldest'")).encode())
+    other.execute("update tandem.duplicate_plan set approved = false")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        other.execute("update tandem.duplicate_plan set state = 'applied'")
+    assert other.execute(APPROVE.encode()).fetchall() == []
+    other.execute(APPLY.encode())
+    other.execute(REVERSE.encode())
+
+
+def test_the_verbs_are_called_alone(shop: Database) -> None:
+    conn = shop.owner()
+    for statement in (APPLY, REVERSE):
+        conn.execute("begin")
+        assert refused(conn, statement) == "2D000"
+        conn.execute("rollback")

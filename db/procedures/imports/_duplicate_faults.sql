@@ -62,11 +62,7 @@ begin
             tandem._duplicate_id(r_part.id_type, 'd.loser_id'),
             tandem._duplicate_id(r_part.id_type, 'd.keeper_id')
         ) using p_ids, r_part.part;
-        v_length := (
-            select a.atttypmod - 4 from pg_catalog.pg_attribute as a
-            where a.attrelid = r_part.relation and a.attname = r_part.key_columns[1]
-                and a.atttypmod > 4
-        );
+        v_length := tandem._key_length(r_part.relation, r_part.key_columns);
         return query
         select d.duplicate_id, f.fault
         from tandem.duplicate_plan as d

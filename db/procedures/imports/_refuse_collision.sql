@@ -41,12 +41,10 @@ begin
             p_relation, r_index.predicate, p_where, r_index.condition
         ) into v_rows;
         if v_rows > 0 then
-            raise exception '% rows of % would be there twice', v_rows, p_relation
+            raise exception '% rows of % would be there twice in index %', v_rows, p_relation,
+                r_index.name
             using errcode = 'TD073',
-                detail = pg_catalog.format(
-                    'Index %s has such rows of the keeper already. Nothing of this duplicate was '
-                    'done.', r_index.name
-                ),
+                detail = 'The keeper has such rows already. Nothing of this duplicate was done.',
                 hint = 'Delete or change the rows of one of the two, then plan and approve it '
                 'again; or rename it.';
         end if;

@@ -7,9 +7,24 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $approve_duplicates$
+declare
+    r_part record;
 begin
     perform tandem._require_import(p_mapping);
     perform from tandem.mapping as m where m.name = p_mapping for no key update;
+    -- another row gives way than was planned: it has another name
+    for r_part in select * from tandem._duplicate_parts(p_mapping) loop
+        execute pg_catalog.format(
+            'update tandem.duplicate_plan as d set planned_loser = d.loser_id, '
+            'old_name = %1$s, new_name = case when d.new_name like ''%% (duplicate-%%'' then '
+            'tandem._renamed(%1$s, '' (duplicate-'' || d.loser_id || '')'', %5$L::integer) '
+            'else d.new_name end from %2$s as t where d.mapping = $1 and d.part = $2 '
+            'and d.state = ''planned'' and d.loser_id <> d.planned_loser and t.%3$I = %4$s',
+            r_part.label, r_part.relation, r_part.id_column,
+            tandem._duplicate_id(r_part.id_type, 'd.loser_id'),
+            tandem._key_length(r_part.relation, r_part.key_columns)
+        ) using p_mapping, r_part.part;
+    end loop;
     return query
     with faults as materialized (
         select f.duplicate_id, pg_catalog.string_agg(f.fault, '; ') as fault

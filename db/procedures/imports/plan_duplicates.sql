@@ -40,11 +40,11 @@ begin
             'with g as materialized (select %3$s as k from %1$s as t where %2$s group by 1 '
             'having pg_catalog.count(*) > 1) '
             'insert into tandem.duplicate_plan (plan_id, mapping, part, table_name, reason, '
-            'group_key, action, loser_id, old_name, ignored) '
+            'group_key, action, loser_id, planned_loser, old_name, ignored) '
             'select $1, $2, $3, %6$L, '
             'case when pg_catalog.min((%5$s) collate "C") over w = pg_catalog.max((%5$s) collate '
             '"C") over w then ''exact'' else ''normalised'' end, '
-            'g.k::text, $4, t.%4$I::text, %5$s, $5 '
+            'g.k::text, $4, t.%4$I::text, t.%4$I::text, %5$s, $5 '
             'from g join %1$s as t on %3$s = g.k where %2$s '
             'window w as (partition by g.k) order by g.k::text collate "C", t.%4$I',
             r_part.relation, r_part.live, r_part.key, r_part.id_column, r_part.label,
@@ -117,11 +117,7 @@ begin
                 );
         end loop;
         continue when r_part.is_variant;
-        v_length := (
-            select a.atttypmod - 4 from pg_catalog.pg_attribute as a
-            where a.attrelid = r_part.relation and a.attname = r_part.key_columns[1]
-                and a.atttypmod > 4
-        );
+        v_length := tandem._key_length(r_part.relation, r_part.key_columns);
         v_suffix := '';
         for v_try in 2 .. 1000 loop
             execute pg_catalog.format(

@@ -13,6 +13,7 @@ create table tandem.duplicate_plan (
     group_key text not null,
     action text not null,
     loser_id text not null,
+    planned_loser text not null,
     keeper_id text,
     old_name text not null,
     new_name text,
@@ -48,7 +49,8 @@ comment on table tandem.duplicate_plan is
 'rename to new_name, merge into the keeper, or skip. moves: rows that refer to it, by foreign key; '
 'unknown: rows that hold its id in a column without a foreign key, which forbid a merge unless '
 'ignored lists the column. Admins may change action, loser_id, keeper_id, new_name, ignored and '
-'approved until it is applied. score: how sure a match is, where it was found by likeness.';
+'approved until it is applied; for another keeper of a group, exchange the two ids in its row and '
+'give the others of the group the new keeper_id. score: how sure a match is, where it was found by likeness.';
 
 create table tandem.duplicate_change (
     change_id bigint generated always as identity,
