@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg import sql
 
 from imports.jobs import items
 from pgtandem.deploy import deploy
@@ -914,7 +915,7 @@ deleted = "gone \\"at"
 required = true
 match = "normalised"
 fields = { thing = "na;me %L" }
-types = { "na;me %L" = "varchar(40)" }
+types = { "na;me %L" = "varchar(60)" }
 
 [variant]
 name = "kind"
@@ -940,17 +941,15 @@ def test_hostile_names_and_uuids(bare_db: Database) -> None:
         conn.execute(f"drop index {name}".encode())
     ids = [f"00000000-0000-0000-0000-00000000000{n}" for n in range(4)]
     for number, name in enumerate(["O'Neil; --", "o'neil; --", "%s $1 \\", "%s $1 \\"]):
-        conn.execute(
-            f'insert into {thing} ("the ""id\'", "na;me %L") values (\'{ids[number]}\', '.encode()
-            + conn.adapters.get_dumper(str, psycopg.adapt.PyFormat.TEXT)(str, conn).quote(
-                name.encode()
-            )
-            + b")"
+        columns = ('the "id\'', "na;me %L")
+        query = sql.SQL("insert into {} ({}) values ({}, {})").format(
+            sql.SQL(thing), sql.SQL(", ").join(map(sql.Identifier, columns)), ids[number], name
         )
-        conn.execute(
-            f'insert into {kind} ("thing %s") values (\'{ids[number]}\')'.replace("%", "%")
-            .encode()
+        conn.execute(query)
+        query = sql.SQL("insert into {} ({}) values ({})").format(
+            sql.SQL(kind), sql.Identifier("thing %s"), ids[number]
         )
+        conn.execute(query)
     before = contents(conn, ("S; drop --",))
     for action in ("rename", "merge"):
         conn.execute("select tandem.plan_duplicates('hostile', %s)", (action,))

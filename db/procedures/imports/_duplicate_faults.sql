@@ -80,9 +80,11 @@ begin
             and f.fault is not null;
         if not r_part.is_variant then
             return query execute pg_catalog.format(
+                'with taken as materialized (select %1$s as k from %2$s as t '
+                'where %3$s and %1$s = any ($4)) '
                 'select d.duplicate_id, pg_catalog.format(''new_name %%L is taken'', d.new_name) '
                 'from tandem.duplicate_plan as d where d.duplicate_id = any ($1) and d.part = $2 '
-                'and d.action = ''rename'' and (%4$s in (select %1$s from %2$s as t where %3$s) '
+                'and d.action = ''rename'' and (%4$s in (select n.k from taken as n) '
                 'or %4$s in (select %5$s from tandem.duplicate_plan as o where o.mapping = $3 and '
                 'o.part = $2 and o.state = ''planned'' and o.action = ''rename'' '
                 'and o.new_name is not null group by 1 having pg_catalog.count(*) > 1))',
@@ -91,7 +93,13 @@ begin
                     else 'tandem.import_key(d.new_name)' end,
                 case when r_part.is_exact then 'o.new_name'
                     else 'tandem.import_key(o.new_name)' end
-            ) using p_ids, r_part.part, p_mapping;
+            ) using p_ids, r_part.part, p_mapping, array(
+                select case when r_part.is_exact then d.new_name
+                    else tandem.import_key(d.new_name) end
+                from tandem.duplicate_plan as d
+                where d.duplicate_id = any (p_ids) and d.part = r_part.part
+                    and d.action = 'rename' and d.new_name is not null
+            );
         end if;
         continue when not r_part.merges;
         return query

@@ -31,8 +31,8 @@ begin
         end if;
         return query execute pg_catalog.format(
             'select $2, $3, t.%3$I::text, pg_catalog.count(*) from %1$s as t '
-            'join %2$s as r on %4$s where t.%3$I = any (array('
-            'select %5$s from pg_catalog.unnest($1) as i (id))) group by t.%3$I',
+            'join %2$s as r on %4$s where t.%3$I in ('
+            'select %5$s from pg_catalog.unnest($1) as i (id)) group by t.%3$I',
             r_part.relation, r_reference.relation, r_part.id_column, v_condition,
             tandem._duplicate_id(r_part.id_type, 'i.id')
         ) using p_ids, r_reference.constraint_id, r_reference.label;

@@ -22,8 +22,8 @@ begin
             continue;
         end if;
         return query execute pg_catalog.format(
-            'select $2, r.%1$I::text, pg_catalog.count(*) from %2$s as r where r.%1$I = any (array('
-            'select %3$s from pg_catalog.unnest($1) as i (id))) group by r.%1$I',
+            'select $2, r.%1$I::text, pg_catalog.count(*) from %2$s as r where r.%1$I in ('
+            'select %3$s from pg_catalog.unnest($1) as i (id)) group by r.%1$I',
             r_column.column_name, r_column.relation, case r_column.compared when 'text' then 'i.id'
                 else tandem._duplicate_id(r_column.compared, 'i.id') end
         ) using p_ids, r_column.label;

@@ -120,16 +120,24 @@ begin
         v_length := tandem._key_length(r_part.relation, r_part.key_columns);
         v_suffix := '';
         for v_try in 2 .. 1000 loop
+            -- the names as an array, which is hashed: there is no index on the table yet
             execute pg_catalog.format(
-                'with w as (update tandem.duplicate_plan as d set new_name = tandem._renamed('
+                'with taken as materialized (select %1$s as k from %2$s as t '
+                'where %3$s and %1$s = any ($5)), '
+                'w as (update tandem.duplicate_plan as d set new_name = tandem._renamed('
                 'd.old_name, '' (duplicate-'' || d.loser_id || $3 || '')'', $4) '
-                'where d.plan_id = $1 and d.part = $2 and (d.new_name is null or %1$s in '
-                '(select %2$s from %3$s as t where %4$s)) returning true) '
+                'where d.plan_id = $1 and d.part = $2 and (d.new_name is null or '
+                '%4$s in (select n.k from taken as n)) returning true) '
                 'select pg_catalog.count(*) from w',
+                r_part.key, r_part.relation, r_part.live,
                 case when r_part.is_exact then 'd.new_name'
-                    else 'tandem.import_key(d.new_name)' end,
-                r_part.key, r_part.relation, r_part.live
-            ) into v_taken using v_plan, r_part.part, v_suffix, v_length;
+                    else 'tandem.import_key(d.new_name)' end
+            ) into v_taken using v_plan, r_part.part, v_suffix, v_length, array(
+                select case when r_part.is_exact then d.new_name
+                    else tandem.import_key(d.new_name) end
+                from tandem.duplicate_plan as d
+                where d.plan_id = v_plan and d.part = r_part.part and d.new_name is not null
+            );
             exit when v_taken = 0;
             v_suffix := '-' || v_try;
         end loop;
