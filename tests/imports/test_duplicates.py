@@ -448,7 +448,9 @@ def test_rows_that_would_be_there_twice_refuse_the_merge(shop: Database) -> None
 def test_what_collides_by_an_expression_fails_with_the_servers_words(shop: Database) -> None:
     conn = shop.owner()
     two(conn)
-    conn.execute("create table once (id integer primary key, item_id bigint references item_master)")
+    conn.execute(
+        "create table once (id integer primary key, item_id bigint references item_master)"
+    )
     conn.execute("create unique index once_idx on once ((item_id + 0))")
     conn.execute("insert into once values (1, 1), (2, 2)")
     (row,) = merged(conn)
@@ -483,8 +485,9 @@ def test_columns_that_look_like_references_refuse_until_they_are_ignored(shop: D
     ]
     ((loser, why),) = conn.execute(APPROVE).fetchall()
     assert loser == "2" and why.startswith("public.log.item_id holds its id")
-    conn.execute("select tandem.plan_duplicates('items', 'merge', p_ignore => %s)",
-        (["public.log.item_id"],))
+    conn.execute(
+        "select tandem.plan_duplicates('items', 'merge', p_ignore => %s)", (["public.log.item_id"],)
+    )
     assert conn.execute(APPROVE).fetchall() == []
     conn.execute(APPLY)
     assert outcomes(conn) == []
@@ -512,9 +515,7 @@ def test_a_column_that_looks_like_a_variants_id_refuses_what_would_collapse(
         ("select, update on theirs", "alter table theirs enable row level security", False),
     ],
 )
-def test_a_table_of_another_role(
-    shop: Database, rights: str, code: str, *, done: bool
-) -> None:
+def test_a_table_of_another_role(shop: Database, rights: str, code: str, *, done: bool) -> None:
     conn, admin = shop.owner(), shop.superuser()
     two(conn)
     conn.execute("grant references on item_master to old_app")
@@ -549,7 +550,9 @@ def test_a_trigger_that_suppresses_refuses_the_row_and_leaves_it_whole(shop: Dat
     before = data(conn)
     rows = merged(conn)
     assert [row[:2] for row in rows] == [("2", "refused")]
-    assert one(conn, "select sqlstate from tandem.duplicate_plan where state = 'refused'") == "TD074"
+    assert (
+        one(conn, "select sqlstate from tandem.duplicate_plan where state = 'refused'") == "TD074"
+    )
     assert before["public.color_master"] == data(conn)["public.color_master"]
     conn.execute("drop trigger mine on order_line")
     conn.execute(
@@ -567,7 +570,7 @@ def test_without_a_column_for_deletion_rows_can_be_renamed_only(shop: Database) 
     conn.execute("alter table item_master drop column deleted_at")
     plan(conn)
     ((_, why),) = conn.execute(APPROVE).fetchall()
-    assert 'ALTER TABLE public.item_master ADD COLUMN deleted_at timestamptz' in why
+    assert "ALTER TABLE public.item_master ADD COLUMN deleted_at timestamptz" in why
     resolve(conn, "rename")
     conn.execute("call tandem.prepare('items')")
 
@@ -752,7 +755,9 @@ def test_a_row_that_is_locked_for_long_is_waited_for(shop: Database) -> None:
 def test_a_killed_run_goes_on(shop: Database, verb: str) -> None:
     conn, other, watch = shop.owner(), shop.owner(), shop.owner()
     conn.execute("insert into item_master (name) select 'A' from generate_series(1, 40)")
-    conn.execute("insert into item_variant (item_id, sku) select i, i from generate_series(1, 40) i")
+    conn.execute(
+        "insert into item_variant (item_id, sku) select i, i from generate_series(1, 40) i"
+    )
     before = data(conn)
     plan(conn)
     assert conn.execute(APPROVE).fetchall() == []
@@ -817,8 +822,8 @@ def fill_with(conn: Connection, drawn: dict[str, Any]) -> None:
     for name in drawn["colors"]:
         conn.execute("insert into color_master (color_name) values (%s)", (name,))
     live = []
-    for number, (item, color, dead) in enumerate(drawn["variants"], 1):
-        item %= len(drawn["items"])
+    for number, (place, color, dead) in enumerate(drawn["variants"], 1):
+        item = place % len(drawn["items"])
         gone = dead or drawn["items"][item][1]
         conn.execute(
             "insert into item_variant (item_id, color_id, deleted_at)"
@@ -941,7 +946,7 @@ def test_hostile_names_and_uuids(bare_db: Database) -> None:
         conn.execute(f"drop index {name}".encode())
     ids = [f"00000000-0000-0000-0000-00000000000{n}" for n in range(4)]
     for number, name in enumerate(["O'Neil; --", "o'neil; --", "%s $1 \\", "%s $1 \\"]):
-        columns = ('the "id\'', "na;me %L")
+        columns = ("the \"id'", "na;me %L")
         query = sql.SQL("insert into {} ({}) values ({}, {})").format(
             sql.SQL(thing), sql.SQL(", ").join(map(sql.Identifier, columns)), ids[number], name
         )
@@ -953,16 +958,17 @@ def test_hostile_names_and_uuids(bare_db: Database) -> None:
     before = contents(conn, ("S; drop --",))
     for action in ("rename", "merge"):
         conn.execute("select tandem.plan_duplicates('hostile', %s)", (action,))
-        assert conn.execute(
-            "select why from tandem.approve_duplicates('hostile') where not approved"
-        ).fetchall() == []
+        assert (
+            conn.execute(
+                "select why from tandem.approve_duplicates('hostile') where not approved"
+            ).fetchall()
+            == []
+        )
         conn.execute("call tandem.apply_duplicates('hostile')")
         assert outcomes(conn) == []
         after = contents(conn, ("S; drop --",))
         assert after != before
-        assert (
-            one(conn, "select count(*) from tandem.find_duplicates('hostile') where blocks") == 0
-        )
+        assert one(conn, "select count(*) from tandem.find_duplicates('hostile') where blocks") == 0
         conn.execute("call tandem.reverse_duplicates('hostile')")
         assert contents(conn, ("S; drop --",)) == before
 

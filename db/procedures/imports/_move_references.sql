@@ -86,8 +86,12 @@ begin
         if r_reference.relation = r_variant.relation
             and r_reference.columns && r_variant.key_columns
             and r_variant.deleted_column is not null then
-            select pg_catalog.string_agg(pg_catalog.format('o.%I is not distinct from %s', k.name,
-                coalesce(v.value, pg_catalog.format('t.%I', k.name))), ' and ')
+            -- an index is used for what has moved, which is never null
+            select pg_catalog.string_agg(case
+                when v.value is null
+                    then pg_catalog.format('o.%1$I is not distinct from t.%1$I', k.name)
+                else pg_catalog.format('o.%I = %s', k.name, v.value)
+            end, ' and ')
             into v_same
             from pg_catalog.unnest(r_variant.key_columns) as k (name)
             left join rows from (

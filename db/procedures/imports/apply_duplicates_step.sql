@@ -44,7 +44,12 @@ begin
         where d.mapping = p_mapping and d.state = 'planned' and d.approved
             and d.action <> 'skip' and (r_part.part is null or d.part = r_part.part)
         order by d.duplicate_id
-        limit p_rows
+        -- a merge costs some statements for each foreign key, and its locks are felt
+        limit case when exists (
+            select from tandem.duplicate_plan as o
+            where o.mapping = p_mapping and o.state = 'planned' and o.approved
+                and o.action = 'merge'
+        ) then least(p_rows, 50) else p_rows end
         for update
     );
     r_result.read_rows := pg_catalog.cardinality(v_ids);

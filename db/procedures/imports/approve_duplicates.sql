@@ -1,3 +1,4 @@
+-- A plan has no statistics while it is written, and what is joined is large.
 create or replace function tandem.approve_duplicates(p_mapping text)
 returns table (
     duplicate_id bigint, part text, loser_id text, keeper_id text, action text, approved boolean,
@@ -6,6 +7,7 @@ returns table (
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
 as $approve_duplicates$
 declare
     r_part record;

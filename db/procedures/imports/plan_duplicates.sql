@@ -1,3 +1,4 @@
+-- A plan has no statistics while it is written, and what is joined is large.
 create or replace function tandem.plan_duplicates(
     p_mapping text, p_action text default 'rename', p_keeper text default 'oldest',
     p_ignore text[] default '{}'
@@ -5,6 +6,7 @@ create or replace function tandem.plan_duplicates(
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set enable_nestloop = off
 as $plan_duplicates$
 declare
     v_plan bigint;
