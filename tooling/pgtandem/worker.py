@@ -1,8 +1,8 @@
 """A worker: does the imports that were left to it, woken by NOTIFY, and every few seconds anyway.
 
-What there is to do is asked of the database each time (`tandem.work_imports`); a NOTIFY that is lost
-costs the poll's time. Told to stop, it ends after the batch that it is at, and what is begun is
-queued where it stands.
+What there is to do is asked of the database each time (`tandem.work_imports`); a NOTIFY that is
+lost costs the poll's time. Told to stop, it ends after the batch that it is at, and what is begun
+is queued where it stands.
 """
 
 from __future__ import annotations

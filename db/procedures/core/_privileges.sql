@@ -39,6 +39,9 @@ as $_privileges$
         ('run_import_locked', 2), ('_choose_old_path', 2), ('compare_import', 2),
         ('_compare_import', 2), ('_require_old_path', 2),
         ('import_flag_of', 0), ('set_import_flag', 3), ('retire_import', 3),
+        ('find_duplicates', 2), ('_require_import', 2),
+        ('plan_duplicates', 3), ('approve_duplicates', 3), ('apply_duplicates', 3),
+        ('apply_duplicates_step', 3), ('reverse_duplicates', 3), ('reverse_duplicates_step', 3),
         ('prepare', 3), ('rollback', 3), ('set_sync', 3), ('grant_to', 3), ('purge', 3),
         ('prepare_step', 3), ('rollback_step', 3), ('purge_step', 3)
     )
@@ -99,6 +102,9 @@ as $_privileges$
         (2, 'select on tandem.import_failed_rows'), (2, 'select on tandem.import_repairs'),
         (2, 'select on tandem.import_changes'),
         (2, 'select on tandem.import_flag'), (2, 'select on tandem.import_flag_change'),
+        (2, 'select on tandem.duplicate_plan'), (2, 'select on tandem.duplicate_change'),
+        (3, 'update (action, loser_id, keeper_id, new_name, ignored, approved) '
+            'on tandem.duplicate_plan'),
         (3, 'update on tandem.setting')
     ) as t (rank, statement) on l.rank >= t.rank
 $_privileges$;

@@ -58,7 +58,14 @@ begin
     from relations as r
     join pg_catalog.pg_attribute as a on a.attrelid = r.oid
     where a.attnum > 0 and not a.attisdropped and a.attnotnull and not a.atthasdef
-        and a.attidentity = '' and not r.columns ? a.attname;
+        and a.attidentity = '' and not r.columns ? a.attname
+    union all
+    select
+        'blocker', 'rows have the same key, which the unique index forbids', g.relation::text,
+        g.groups, g.key, pg_catalog.format(
+            'SELECT * FROM tandem.find_duplicates(%1$L); then SELECT tandem.plan_duplicates(%1$L);',
+            p_mapping)
+    from tandem._duplicate_groups(p_mapping, 1, false) as g;
 end
 $_analyze_import$;
 
