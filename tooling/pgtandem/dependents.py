@@ -64,7 +64,9 @@ def dependents_query(schemas: Sequence[str], *, replaced_only: bool = False) -> 
     names = ", ".join(literal(schema) for schema in schemas)
     return _QUERY.format(
         schemas=f"array[{names}]::text[]",
-        routines="n.nspname = 'tandem' or p.prorettype <> 'trigger'::pg_catalog.regtype"
+        # import_key is there to be in indexes of the user's tables: it is always replaced in place
+        routines="(n.nspname = 'tandem' or p.prorettype <> 'trigger'::pg_catalog.regtype)"
+        " and p.proname not in ('import_key', '_import_key')"
         if replaced_only
         else "true",
         relations="n.nspname = 'tandem' and c.relkind = 'v'" if replaced_only else "true",

@@ -275,6 +275,11 @@ def _refuse_dependents(
 def _refuse_losses(conn: psycopg.Connection[Any], names: Sequence[str]) -> None:
     losses = []
     for name in _with_schema(conn, names):
+        if (
+            _one(conn, "select m.area from tandem.mapping as m where m.name = %s", (name,))
+            != "sync"
+        ):
+            continue
         for table, what in (
             ("kept", "deleted rows kept"),
             ("kept_level", "rows of upper levels kept"),

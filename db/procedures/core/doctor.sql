@@ -20,7 +20,13 @@ begin
     loop
         return query
         select v_mapping, c.check_name, c.state, c.value, c.cure
-        from tandem._doctor_mapping(v_mapping) as c
+        from tandem.mapping as m
+        cross join lateral (
+            select d.* from tandem._doctor_import(v_mapping) as d where m.area = 'imports'
+            union all
+            select d.* from tandem._doctor_mapping(v_mapping) as d where m.area = 'sync'
+        ) as c
+        where m.name = v_mapping
         order by c.ordinal;
     end loop;
 end

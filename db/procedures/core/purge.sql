@@ -15,6 +15,6 @@ end
 $purge$;
 
 comment on procedure tandem.purge(interval) is
-'Deletes finished runs, closed rejected rows and the log of sync operations that are older. What a '
-'DELETE kept is not purged. Admins may call it, alone and with autocommit. '
-'Example: call tandem.purge(''90 days'');';
+'Deletes finished runs, closed rejected rows, the log of sync operations, and imports that have '
+'ended, with their input and images, that are older. What a DELETE kept is not purged. Admins may '
+'call it, alone and with autocommit. Example: call tandem.purge(''90 days'');';

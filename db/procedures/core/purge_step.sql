@@ -24,6 +24,7 @@ begin
     );
     get diagnostics v_more = row_count;
     v_count := v_count + v_more;
+    v_count := v_count + tandem._purge_imports(v_before, p_rows);
     delete from tandem.run as s
     where s.run_id in (
         select r.run_id from tandem.run as r

@@ -1,5 +1,5 @@
--- Two hashed passes over a table: one counts by key, the other reads the rows of the groups that are
--- shown. Nothing is sorted but those.
+-- Two hashed passes over a table: one counts by key, the other reads the rows of the groups that
+-- are shown. Nothing is sorted but those.
 create or replace function tandem._duplicate_groups(
     p_mapping text, p_limit integer, p_notes boolean
 )
@@ -13,7 +13,7 @@ set search_path = pg_catalog, pg_temp
 set quote_all_identifiers = off
 as $_duplicate_groups$
 declare
-    c_query constant text := $query$
+    v_query constant text := $query$
         with g as (
             select %3$s as k, pg_catalog.count(*) as n
             from %1$s as t
@@ -48,7 +48,7 @@ begin
         is_blocking := true;
         if not r_part.is_enforced then
             for key, rows, groups, ids, samples, v_is_same in
-                execute pg_catalog.format(c_query, r_part.relation, r_part.live, r_part.key,
+                execute pg_catalog.format(v_query, r_part.relation, r_part.live, r_part.key,
                     'true', p_limit, r_part.id_column, r_part.label)
             loop
                 reason := case when v_is_same then 'exact' else 'normalised' end;
@@ -63,7 +63,7 @@ begin
                 r_part.label
             );
             for key, rows, groups, ids, samples, v_is_same in
-                execute pg_catalog.format(c_query, r_part.relation, r_part.live,
+                execute pg_catalog.format(v_query, r_part.relation, r_part.live,
                     pg_catalog.format('tandem.import_key(t.%I)', r_part.key_columns[1]),
                     v_differ, p_limit, r_part.id_column, r_part.label)
             loop

@@ -7,13 +7,13 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_lock_duplicates$
 declare
-    c_lock constant text := 'select pg_catalog.count(*) from (select from %1$s as t where t.%2$I '
+    v_lock constant text := 'select pg_catalog.count(*) from (select from %1$s as t where t.%2$I '
         'in (select %3$s from pg_catalog.unnest($1) as i (id)) order by t.%2$I for %4$s of t) as l';
     v_id text := tandem._duplicate_id(p_part.id_type, 'i.id');
 begin
-    execute pg_catalog.format(c_lock, p_part.relation, p_part.id_column, v_id, 'no key update')
+    execute pg_catalog.format(v_lock, p_part.relation, p_part.id_column, v_id, 'no key update')
     using p_losers || p_keepers;
-    execute pg_catalog.format(c_lock, p_part.relation, p_part.id_column, v_id, 'update')
+    execute pg_catalog.format(v_lock, p_part.relation, p_part.id_column, v_id, 'update')
     using p_losers;
 end
 $_lock_duplicates$;

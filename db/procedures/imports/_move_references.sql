@@ -8,7 +8,7 @@ set search_path = pg_catalog, pg_temp
 as $_move_references$
 declare
     v_path text := (tandem._mapping_of(p_mapping)).definition ->> 'path';
-    c_row constant text :=
+    v_row constant text :=
         'select pg_catalog.to_jsonb(t) from %s as t where t.%I = %L::%s';
     v_loser jsonb;
     v_keeper jsonb;
@@ -20,9 +20,9 @@ declare
     r_reference record;
     r_pair record;
 begin
-    execute pg_catalog.format(c_row, p_part.relation, p_part.id_column, p_loser, p_part.id_type)
+    execute pg_catalog.format(v_row, p_part.relation, p_part.id_column, p_loser, p_part.id_type)
     into v_loser;
-    execute pg_catalog.format(c_row, p_part.relation, p_part.id_column, p_keeper, p_part.id_type)
+    execute pg_catalog.format(v_row, p_part.relation, p_part.id_column, p_keeper, p_part.id_type)
     into v_keeper;
     select * into r_variant from tandem._duplicate_parts(p_mapping) as p where p.is_variant;
     for r_reference in select * from tandem._references_to(p_part.relation) loop

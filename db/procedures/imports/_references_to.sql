@@ -1,5 +1,5 @@
--- A foreign key of a partitioned table is there once more for each partition, and one that points at
--- a partitioned table once more for each partition of that.
+-- A foreign key of a partitioned table is there once more for each partition, and one that points
+-- at a partitioned table once more for each partition of that.
 create or replace function tandem._references_to(p_relation regclass)
 returns table (
     constraint_id oid, label text, relation regclass, columns text[], referenced text[],

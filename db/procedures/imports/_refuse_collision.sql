@@ -53,5 +53,5 @@ end
 $_refuse_collision$;
 
 comment on function tandem._refuse_collision(regclass, text[], text[], text) is
-'Raises TD073 where rows (p_where, over t) would break a unique index once their columns have other '
-'values, which are SQL.';
+'Raises TD073 where rows (p_where, over t) would break a unique index once their columns have '
+'other values, which are SQL.';

@@ -1,4 +1,5 @@
--- A table that has taken the name of one that is gone is not written unless it could have been merged.
+-- A table that has taken the name of one that is gone is not written, unless it could have been
+-- merged.
 create or replace function tandem._reverse_duplicate(
     p_mapping text, p_duplicate bigint, p_run bigint
 ) returns void
@@ -86,4 +87,5 @@ end
 $_reverse_duplicate$;
 
 comment on function tandem._reverse_duplicate(text, bigint, bigint) is
-'Takes back what was done for a row of a plan of duplicates, as far as nobody has changed it since.';
+'Takes back what was done for a row of a plan of duplicates, as far as nobody has changed it '
+'since.';

@@ -19,5 +19,5 @@ comment on procedure tandem.apply_duplicates(text, integer, integer) is
 'gives way is renamed, or merged with all that refers to it, or left as it is with the reason in '
 'why. A row or its keeper that has changed since is refused. At the end references that came to '
 'merged rows meanwhile are moved, too; so it is good for that at any time. p_batch_rows: rows a '
-'batch; p_max_batches: then pause. Admins may call it, alone and with autocommit. '
-'Example: call tandem.apply_duplicates(''items'');';
+'batch; p_max_batches: then pause. Admins may call it, alone and with autocommit. Example: call '
+'tandem.apply_duplicates(''items'');';

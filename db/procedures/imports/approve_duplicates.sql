@@ -60,5 +60,5 @@ $approve_duplicates$;
 
 comment on function tandem.approve_duplicates(text) is
 'Approves each row of the plan that can be applied as the tables are now, and says of the others '
-'why not, these first. tandem.apply_duplicates looks again. Admins may call it. '
-'Example: select * from tandem.approve_duplicates(''items'') where not approved;';
+'why not, these first. tandem.apply_duplicates looks again. Admins may call it. Example: select * '
+'from tandem.approve_duplicates(''items'') where not approved;';

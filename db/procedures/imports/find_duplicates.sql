@@ -21,6 +21,6 @@ comment on function tandem.find_duplicates(text, integer) is
 'Rows that are not deleted and have one key, in the tables of an import: a row per group, the '
 'largest first, at most p_limit of each table and reason. reason: exact, the names are the same; '
 'normalised, they are the same to tandem.import_key. blocks: the unique index that prepare builds '
-'forbids the group; where a table is matched exactly, names that only look the same are a note. '
-'Of a variant the key is what it refers to. ids: the first 100. Reads only. Operators may call it. '
+'forbids the group; where a table is matched exactly, names that only look the same are a note. Of '
+'a variant the key is what it refers to. ids: the first 100. Reads only. Operators may call it. '
 'Example: select * from tandem.find_duplicates(''items'');';

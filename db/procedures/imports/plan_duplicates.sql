@@ -152,10 +152,10 @@ $plan_duplicates$;
 
 comment on function tandem.plan_duplicates(text, text, text, text[]) is
 'Writes into tandem.duplicate_plan how duplicates that stand in the way of prepare are to be '
-'resolved, a row for each row that gives way, and returns how many; changes nothing else. p_action: '
-'rename, to the name with (duplicate-id) after it, or merge: what refers to it moves to the keeper, '
-'then it is deleted softly. Variants are always merged. p_keeper: the row that stays, oldest or '
-'newest (by its id) or most_referenced. p_ignore: columns, as schema.table.column, that hold ids '
-'of it without being references. A plan that is not approved is replaced. Read it, change it by '
-'UPDATE, approve it. Admins may call it. '
-'Example: select tandem.plan_duplicates(''items'', ''merge'', ''most_referenced'');';
+'resolved, a row for each row that gives way, and returns how many; changes nothing else. '
+'p_action: rename, to the name with (duplicate-id) after it, or merge: what refers to it moves to '
+'the keeper, then it is deleted softly. Variants are always merged. p_keeper: the row that stays, '
+'oldest or newest (by its id) or most_referenced. p_ignore: columns, as schema.table.column, that '
+'hold ids of it without being references. A plan that is not approved is replaced. Read it, change '
+'it by UPDATE, approve it. Admins may call it. Example: select tandem.plan_duplicates(''items'', '
+'''merge'', ''most_referenced'');';

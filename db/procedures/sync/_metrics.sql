@@ -52,6 +52,7 @@ begin
         (1, '100us', '0.0001'), (2, '300us', '0.0003'), (3, '1ms', '0.001'),
         (4, '3ms', '0.003'), (5, '10ms', '0.01'), (6, 'more', '+Inf')
     ) as b (ordinal, name, seconds)
+    where t.area = 'sync'
     union all
     select
         x.metric, pg_catalog.jsonb_build_object(

@@ -21,11 +21,29 @@ begin
         select m.name, m.phase, pg_catalog.format(
             'DELETE FROM tandem.mapping WHERE name = %L;  -- its schema %I is gone; or deploy it '
             'again', m.name, 'tandem_' || m.name
-        ), m.phase_since, pg_catalog.format('%I.%I', m.schema_name, m.flat_table)
+        ), m.phase_since, case m.area when 'sync'
+            then pg_catalog.format('%I.%I', m.schema_name, m.flat_table) end
         from tandem.mapping as m
         where m.name not in (select s.mapping from tandem._own_schemas() as s where s.mapping <> '')
         order by m.name
     loop
+        return next;
+    end loop;
+    for mapping, phase, phase_since, rejected_rows, next_step, running in
+        select m.name, m.phase, m.phase_since, (
+            select pg_catalog.count(*) from tandem.rejected_row as r
+            where r.mapping = m.name and r.resolved_at is null
+        ), tandem._next_step(m.name), (
+            select pg_catalog.string_agg(pg_catalog.format('%s (run %s)', r.kind, r.run_id), ', ')
+            from tandem.run as r
+            where r.mapping = m.name and r.finished_at is null and tandem._running(r.run_id)
+        )
+        from tandem.mapping as m
+        join tandem._own_schemas() as s on s.mapping = m.name
+        where m.area = 'imports'
+        order by m.name
+    loop
+        flat_table := null;
         return next;
     end loop;
     for r_mapping in

@@ -9,7 +9,8 @@ set search_path = pg_catalog, pg_temp
 as $plan$
 declare
     r_mapping tandem.mapping := tandem._mapping_of(p_mapping);
-    v_flat text := pg_catalog.format('%I.%I', r_mapping.schema_name, r_mapping.flat_table);
+    v_flat text := pg_catalog.concat(pg_catalog.quote_ident(r_mapping.schema_name), '.',
+        pg_catalog.quote_ident(r_mapping.flat_table));
     v_rows numeric;
     v_bytes bigint;
     -- what a batch cost on the machines that this was measured on, where no sample was asked for
@@ -19,6 +20,10 @@ declare
     r_sample record;
 begin
     perform tandem._check_range('p_sample', p_sample, 1, 100000);
+    if r_mapping.area = 'imports' then
+        return query select i.* from tandem._plan_import(p_mapping) as i;
+        return;
+    end if;
     -- by its names: to_regclass is refused where the caller may not use the schema
     select greatest(c.reltuples, 0), coalesce(pg_catalog.pg_relation_size(c.oid), 0)
     into v_rows, v_bytes

@@ -6,7 +6,9 @@ as $rollback$
 begin
     set local search_path = pg_catalog, pg_temp;
     perform tandem._check_argument('p_hierarchy', p_hierarchy, array['keep', 'remove']);
-    perform tandem._require_phase(p_mapping, 'rollback', array['prepared', 'syncing', 'migrated']);
+    perform tandem._require_phase(
+        p_mapping, 'rollback', array['prepared', 'syncing', 'migrated', 'ready']
+    );
     call tandem._run('rollback', p_mapping, pg_catalog.jsonb_build_object(
         'hierarchy', p_hierarchy, 'drop_columns', coalesce(p_drop_columns, false),
         'on_reject', 'stop'

@@ -10,7 +10,7 @@ declare
     v_is_live boolean;
     v_lock_timeout text := pg_catalog.current_setting('lock_timeout');
 begin
-    perform tandem._mapping_of(p_mapping);
+    perform tandem._require_area(p_mapping, 'set_sync', 'sync');
     perform tandem._check_argument(
         'p_direction', p_direction, array['flat_to_hierarchy', 'hierarchy_to_flat', 'log']
     );

@@ -7,6 +7,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $show$
 begin
+    perform tandem._require_area(p_mapping, 'show', 'sync');
     perform tandem._require_own(p_mapping);
     if (tandem._mapping_of(p_mapping)).phase = 'deployed' then
         return query select s.* from tandem._preview(p_mapping, p_key) as s;

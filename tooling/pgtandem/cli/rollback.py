@@ -52,7 +52,17 @@ def command(state: State, mapping: str, hierarchy: str, drop_columns: bool, yes:
             )
             say(f"Nothing was changed. To do it:  {this_command('--yes')}")
             raise click.exceptions.Exit(EXIT_REFUSED)
+        alone = select(
+            db.conn,
+            "select p.statement from tandem.plan(%s) as p "
+            "where p.verb = 'rollback' and p.run_by = 'tool' order by p.step",
+            mapping,
+        )
         call(db, statement, (), kind="rollback", mapping=mapping)
+        for (drop,) in alone.rows:
+            # an import's unique indexes, which no procedure can drop without blocking writers
+            say(f"{drop};")
+            db.conn.execute(drop.encode())
         print_record(run_pairs(latest_run(db, "rollback", mapping)))
         phase = phase_of(db, mapping)
         say(f"{mapping} is in phase {phase}.")

@@ -37,7 +37,9 @@ create table tandem.duplicate_plan (
     constraint duplicate_plan_state_check check (
         state in ('planned', 'applied', 'reversed', 'refused', 'failed')
     ),
-    constraint duplicate_plan_why_check check (state not in ('refused', 'failed') or why is not null)
+    constraint duplicate_plan_why_check check (
+        state not in ('refused', 'failed') or why is not null
+    )
 );
 
 create unique index duplicate_plan_open_idx on tandem.duplicate_plan (mapping, part, loser_id)
@@ -50,7 +52,8 @@ comment on table tandem.duplicate_plan is
 'unknown: rows that hold its id in a column without a foreign key, which forbid a merge unless '
 'ignored lists the column. Admins may change action, loser_id, keeper_id, new_name, ignored and '
 'approved until it is applied; for another keeper of a group, exchange the two ids in its row and '
-'give the others of the group the new keeper_id. score: how sure a match is, where it was found by likeness.';
+'give the others of the group the new keeper_id. score: how sure a match is, where it was found by '
+'likeness.';
 
 create table tandem.duplicate_change (
     change_id bigint generated always as identity,

@@ -1,0 +1,28 @@
+create or replace function tandem._purge_imports(p_before timestamptz, p_rows integer)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $_purge_imports$
+declare
+    v_imports bigint[] := array(
+        select j.import_id from tandem.import_job as j
+        where j.finished_at < p_before
+        order by j.import_id
+        limit greatest(1, p_rows / 1000)
+    );
+    v_count bigint;
+begin
+    delete from tandem.import_row as r where r.import_id = any (v_imports);
+    delete from tandem.import_mark as k where k.import_id = any (v_imports);
+    delete from tandem.import_change as c where c.import_id = any (v_imports);
+    delete from tandem.import_undone as u where u.import_id = any (v_imports);
+    delete from tandem.import_cancel as x where x.import_id = any (v_imports);
+    delete from tandem.rejected_row as x where x.import_id = any (v_imports);
+    delete from tandem.import_job as j where j.import_id = any (v_imports);
+    get diagnostics v_count = row_count;
+    return v_count;
+end
+$_purge_imports$;
+
+comment on function tandem._purge_imports(timestamptz, integer) is
+'Deletes some imports that ended before, with all that is kept of them; returns how many.';
