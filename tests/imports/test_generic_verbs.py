@@ -57,7 +57,7 @@ def test_status_metrics_and_doctor_know_it(import_db: Database) -> None:
     assert conn.execute(phase).fetchone() == ("ready", 1)
     metrics = "select value from tandem.metrics where metric = 'tandem_rejected_rows'"
     assert one(conn, metrics) == 1
-    states = dict(
+    states: dict[str, str] = dict(
         conn.execute(
             "select check_name, state from tandem.doctor('items') where subject = 'items'"
         ).fetchall()
