@@ -12,7 +12,7 @@ import click
 
 from pgtandem.cli.lazy import LazyGroup
 
-SECTIONS: Final = {"Imports": "scan"}
+SECTIONS: Final = {"Imports": "scan alerts report"}
 
 
 @click.group("import", cls=LazyGroup, package="pgtandem.cli.imports", sections=SECTIONS)
