@@ -81,7 +81,7 @@ def fill_log(conn: Connection) -> None:
         "insert into import_logs (created_at, duration_seconds, status, success_rate) values"
         " (date_trunc('day', localtimestamp) - interval '1 day' + interval '9 hours',"
         "   10, 'completed', 100),"
-        " (date_trunc('day', localtimestamp) - interval '2 days' + interval '9 hours',"
+        " (date_trunc('day', localtimestamp) - interval '20 days' + interval '9 hours',"
         "   20, 'completed', 90),"
         " (date_trunc('day', localtimestamp) - interval '3 days' + interval '23 hours',"
         "   600, 'failed', 0),"
@@ -120,7 +120,7 @@ def test_a_baseline_is_what_the_log_has(owner: Connection) -> None:
     assert {hour: count for hour, count in hours.items() if count} == {0: 2, 9: 2, 23: 1}
     assert found["notes"] == []
     assert found["recorded_by"] == "shop_owner"
-    assert baseline(owner, "import_logs", 2)["imports"] == 1
+    assert baseline(owner, "import_logs", 10)["imports"] == 4
 
 
 def test_each_look_is_kept(owner: Connection) -> None:

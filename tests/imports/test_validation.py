@@ -113,7 +113,7 @@ def test_imports_that_overlapped_went_on_side_by_side(owner: Connection) -> None
     batch(owner, second, ago="70 seconds", milliseconds=50)
     batch(owner, first, ago="75 seconds", milliseconds=50)
     result, _, actual, _ = checks(owner)[BESIDE]
-    assert (result, actual) == (True, "1 pairs, 0 deadlocks")
+    assert (result, actual) == (True, "1 began while another was at it, 0 deadlocks")
     owner.execute("update tandem.run set error_sqlstate = '40P01' where run_id = %s", (first,))
     assert passed(owner, BESIDE) is False
 
