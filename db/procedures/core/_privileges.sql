@@ -42,6 +42,10 @@ as $_privileges$
         ('find_duplicates', 2), ('_require_import', 2),
         ('plan_duplicates', 3), ('approve_duplicates', 3), ('apply_duplicates', 3),
         ('apply_duplicates_step', 3), ('reverse_duplicates', 3), ('reverse_duplicates_step', 3),
+        ('import_alerts', 1), ('_import_outcomes', 1), ('_import_figures', 1),
+        ('record_import_baseline', 2), ('_import_log_of', 2), ('_keep_import_baseline', 2),
+        ('note_import_check', 2), ('import_readiness', 2), ('validate_imports', 2),
+        ('import_advice', 2),
         ('prepare', 3), ('rollback', 3), ('set_sync', 3), ('grant_to', 3), ('purge', 3),
         ('prepare_step', 3), ('rollback_step', 3), ('purge_step', 3)
     )
@@ -93,7 +97,9 @@ as $_privileges$
         (1, 'select on tandem.run'), (1, 'select on tandem.run_batch'),
         (1, 'select on tandem.deployment'), (1, 'select on tandem.schema_change'),
         (1, 'select on tandem.phase_step'), (1, 'select on tandem.mapping'),
-        (1, 'select on tandem.setting'),
+        (1, 'select on tandem.setting'), (1, 'select on tandem.import_metrics_by_hour'),
+        (1, 'select on tandem.import_comparison'), (1, 'select on tandem.import_queue'),
+        (2, 'select on tandem.import_baseline'), (2, 'select on tandem.import_check_note'),
         (2, 'select on tandem.rejected_row'), (2, 'select on tandem.sync_log'),
         (2, 'select on tandem.granted_role'), (2, 'select on tandem.import_job'),
         (2, 'select on tandem.import_mark'), (2, 'select on tandem.import_change'),

@@ -28,7 +28,15 @@ as $_settings$
     ('import_background_threshold', '1000', 'rows',
         'an import of more rows than this is left to a worker'),
     ('import_max_retries', '3', 'times',
-        'an import that a passing cause has stopped is tried again so often')
+        'an import that a passing cause has stopped is tried again so often'),
+    ('import_alert_success_percent', '95', 'percent',
+        'tandem.import_alerts: fewer imports than this succeed'),
+    ('import_alert_error_percent', '5', 'percent',
+        'tandem.import_alerts: more rows of imports than this fail'),
+    ('import_alert_duration_seconds', '600', 'seconds',
+        'tandem.import_alerts: an import takes longer'),
+    ('import_alert_min_sample', '10', 'imports or rows',
+        'tandem.import_alerts: shares of fewer are not judged')
 $_settings$;
 
 comment on function tandem._settings() is 'The settings, and the value that each has at first.';

@@ -5,6 +5,12 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $validate$
 begin
+    if (tandem._mapping_of(p_mapping)).area = 'imports' then
+        return query
+        select v.check_name, v.passed, v.expected, v.actual, v.detail
+        from tandem.validate_imports(p_mapping) as v;
+        return;
+    end if;
     perform tandem._require_phase(p_mapping, 'validate', array['prepared', 'syncing', 'migrated']);
     return query
     select v.check_name, v.expected = v.actual, v.expected::text, v.actual::text, v.detail

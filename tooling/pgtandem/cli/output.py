@@ -61,8 +61,12 @@ def scalar(conn: Connection, query: str, *arguments: object) -> Any:
 
 def print_json(value: object) -> None:
     """JSON on stdout; numbers stay numbers, times are ISO 8601, ids are strings."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=_plain)
-    sys.stdout.write("\n")
+    sys.stdout.write(as_json(value) + "\n")
+
+
+def as_json(value: object) -> str:
+    """The text that `print_json` prints."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
 
 
 def _plain(value: object) -> object:

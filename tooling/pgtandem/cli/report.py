@@ -24,13 +24,7 @@ def command(state: State, mapping: str, output: Path | None) -> None:
 
     One file that loads nothing from elsewhere. Whoever may call `migrate` may make it.
     """
-    try:
-        import matplotlib  # noqa: F401 - only this command needs it
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"The report needs the Python package {error.name}.",
-            hint="pip install 'pgtandem[report]'",
-        ) from None
+    require_plots()
     from pgtandem.report.mapping import mapping_report
 
     path = output or Path(f"{mapping}.html")
@@ -38,3 +32,14 @@ def command(state: State, mapping: str, output: Path | None) -> None:
         page = mapping_report(db.conn, mapping)
     path.write_text(page.html(), encoding="utf-8")
     click.echo(path)
+
+
+def require_plots() -> None:
+    """Say what to install where there is nothing to draw plots with."""
+    try:
+        import matplotlib  # noqa: F401 - only reports need it
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"The report needs the Python package {error.name}.",
+            hint="pip install 'pgtandem[report]'",
+        ) from None

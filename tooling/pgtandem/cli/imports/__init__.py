@@ -16,6 +16,7 @@ SECTIONS: Final = {
     "Before the change": "scan compare",
     "The change": "flag",
     "An import": "run status failed cancel",
+    "All imports": "alerts report",
 }
 
 
