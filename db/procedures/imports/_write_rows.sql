@@ -320,8 +320,12 @@ begin
 
     ) as p
 {% for master in m.masters %}
+    -- as a query of its own it goes by the index of the key; a join takes all of a table that was small
     left join {{ master.table | relation(m.schema) }} as {{ master.name | ident }}
-        on {{ master | key_of_row(master.name) }} = p.{{ ('k_' ~ master.name) | ident }} and {{ master.deleted | column(master.name) }} is null
+        on {{ master.id | column(master.name) }} = (
+            select t.{{ master.id | ident }} from {{ master.table | relation(m.schema) }} as t
+            where {{ master | key_of_row('t') }} = p.{{ ('k_' ~ master.name) | ident }} and t.{{ master.deleted | ident }} is null
+        )
 {% endfor %}
 {% if m.variant %}
     left join {{ m.variant.table | relation(m.schema) }} as {{ m.variant.name | ident }}
