@@ -1,6 +1,6 @@
 """Imports by the new path against the old one, against rows one by one, and against the limit.
 
-    python bench/imports.py [--rows 50000] [--rounds 3] [--there 1000000] [--only limit]
+    python bench/import_speed.py [--rows 50000] [--rounds 3] [--there 1000000] [--only limit]
 
 A file of items in five colours and five sizes, a row each variant, from the client's memory to what
 is committed. Each measurement has a database of its own; ours and the baseline take turns. The
