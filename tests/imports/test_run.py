@@ -275,7 +275,7 @@ def test_an_import_that_is_too_slow_stops_and_goes_on(import_db: Database) -> No
     assert caught.value.sqlstate == "TD061"
     assert state(conn, import_id) == "dead"
     done = one(conn, "select next_row - 1 from tandem.import_job")
-    assert 1 <= done < 4
+    assert done < 4
     conn.execute("drop trigger slow on item_variant")
     conn.execute("call tandem.run_import(%s)", (import_id,))
     assert (state(conn, import_id), counts(conn, import_id)) == ("done", Counts(inserted=4))
