@@ -305,3 +305,14 @@ def test_an_empty_input_is_done(import_db: Database) -> None:
     conn = import_db.owner()
     done = run(conn, [], header=["name"])
     assert (state(conn, done), counts(conn, done)) == ("done", Counts())
+
+
+def test_a_variant_of_a_new_color_is_not_looked_for_among_all_of_its_item(
+    import_db: Database,
+) -> None:
+    conn = import_db.owner()
+    rows = [{"name": "Shirt", "color": f"C{n}", "size": "M"} for n in range(1000)]
+    assert counts(conn, run(conn, rows, batch_rows=100)) == Counts(inserted=1000)
+    conn.execute("select pg_stat_force_next_flush()")
+    query = "select sum(idx_tup_fetch) from pg_stat_user_tables where relname = 'item_variant'"
+    assert one(conn, query) < 5000
