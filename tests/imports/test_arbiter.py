@@ -86,8 +86,7 @@ def assert_somebody_else_may_be_first(db: Database) -> Connection:
         holder.execute("select pg_advisory_lock(77)")
         between.execute(run_lock.format("un").encode())
         waits = (
-            "select exists (select from pg_locks"
-            f" where pid = {pid} and not granted and objid = 77)"
+            f"select exists (select from pg_locks where pid = {pid} and not granted and objid = 77)"
         )
         wait_until(lambda: done.done() or one(conn, waits), "the second try")
         conn.execute("insert into item_master (name) values ('Hot')")

@@ -21,7 +21,7 @@ COLORS = (
     "Black", " Black", "BLACK", "Black\u00a0", "Bl\u200back", "Red", "red", "Blau", "", "  ", None,
 )  # fmt: skip
 SIZES = ("S", "s ", "M", "L", "", None)
-NAMES = ("Shirt", "shirt", "Hat", "Cap", "Tie", "", "  ", "NULL", None)
+NAMES = ("Shirt", "Shirt", "Hat", "Hat", "shirt", "Cap", "", "  ", "NULL", None)
 ROWS = st.fixed_dictionaries(
     {"name": st.sampled_from(NAMES)},
     optional={
@@ -29,7 +29,9 @@ ROWS = st.fixed_dictionaries(
         "size": st.sampled_from(SIZES),
         "description": st.sampled_from(("soft", "hard", "", None)),
         "sku": st.sampled_from(("S1", "00123", "=1", "", None)),
-        "price": st.sampled_from(("1", "1.50", "+2", "-1", "007", " 3 ", "", "12,50", "NaN", "1e3")),
+        "price": st.sampled_from(
+            ("1", "1.50", "+2", "-1", "007", " 3 ", "", "12,50", "NaN", "1e3")
+        ),
         "quantity": st.sampled_from(("1", "2", "+3", "", None, "1.5", "99999999999")),
     },
 )
@@ -44,7 +46,9 @@ EXISTING = st.fixed_dictionaries(
     {
         "colors": st.lists(st.tuples(st.sampled_from(("Black", "RED", "Blau")), WHEN), max_size=4),
         "sizes": st.lists(st.tuples(st.sampled_from(("S", "M")), WHEN), max_size=3),
-        "items": st.lists(st.tuples(st.sampled_from(("Shirt", "Hat")), WHEN), max_size=4),
+        "items": st.lists(
+            st.tuples(st.sampled_from(("Shirt", "Hat")), WHEN), min_size=2, max_size=5
+        ),
         "variants": st.lists(
             st.tuples(st.integers(0, 3), st.integers(-1, 3), st.integers(-1, 2), WHEN), max_size=5
         ),
@@ -69,9 +73,7 @@ def existing(drawn: dict[str, Any]) -> Shop:
             ids = (item + 1, None if color < 0 else color + 1, None if size < 0 else size + 1)
             same = [t for t in shop.variants if t.values["ids"] == ids and not t.deleted]
             values = {"ids": ids, "sku": "old", "price": None, "quantity": len(shop.variants)}
-            shop.variants.append(
-                Thing(len(shop.variants) + 1, values, when or (9 if same else 0))
-            )
+            shop.variants.append(Thing(len(shop.variants) + 1, values, when or (9 if same else 0)))
     return shop
 
 
