@@ -142,7 +142,7 @@ class Shop:
         return last
 
     @staticmethod
-    def _update(
+    def _update(  # noqa: PLR0917 - private
         thing: Thing,
         columns: Sequence[str],
         header: Sequence[str],

@@ -9,7 +9,7 @@ import pytest
 
 from imports.jobs import names, run, submit, variants
 from support.databases import Database
-from support.shop import Connection, one
+from support.shop import Connection
 
 SHIRT = {"name": "Shirt", "color": "Red", "size": "M", "price": "12.50", "description": "soft"}
 

@@ -1,4 +1,4 @@
-"""Imports that are left to a worker: who does them, what happens to a lost one, when one is given up."""
+"""Imports left to a worker: who does them, what becomes of a lost one, when one is given up."""
 
 from __future__ import annotations
 
