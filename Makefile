@@ -15,7 +15,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 PYTEST ?=
 # What the container, the matrix and coverage run: the tests of db/.
-TESTS ?= tests/core tests/sync
+TESTS ?= tests/core tests/sync tests/imports
 
 # The demo with a file of your own: make demo CSV=path COLUMNS='ProductName=name Amount=price'.
 # COLUMNS counts only on make's command line: in the environment it is the terminal's width.

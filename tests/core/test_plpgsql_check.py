@@ -12,6 +12,9 @@ from collections import Counter
 import psycopg
 import pytest
 
+from pgtandem.any_mapping import load_any_mapping
+from pgtandem.deploy import deploy
+from pgtandem.paths import db_dir
 from support.approved import Approved
 from support.databases import Connection, Database
 from support.shop import prepared
@@ -37,9 +40,11 @@ BLIND = "dynamic SQL"
 
 @pytest.fixture
 def checker(db: Database) -> Connection:
-    """A superuser's session beside a prepared shop."""
+    """A superuser's session beside a shop that is prepared, for both areas."""
     owner = db.owner()
     prepared(owner, 5)
+    deploy(owner, [load_any_mapping(db_dir() / "mappings" / "items.toml")])
+    owner.execute("call tandem.prepare('items')")
     admin = db.superuser()
     try:
         admin.execute("create extension plpgsql_check")
@@ -62,7 +67,8 @@ def findings(conn: Connection, *schemas: str) -> list[str]:
 
 def test_every_body_is_clean_or_approved(checker: Connection, approved: Approved) -> None:
     approved.check(
-        "plpgsql_check.txt", "\n".join(findings(checker, "tandem", "tandem_products")) + "\n"
+        "plpgsql_check.txt",
+        "\n".join(findings(checker, "tandem", "tandem_products", "tandem_items")) + "\n",
     )
 
 
