@@ -37,6 +37,7 @@ create or replace function tandem_items._check_rows(p_import bigint, p_run bigin
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
+set work_mem = '64MB'
 as $_check_rows$
 declare
     r_job tandem.import_job;
@@ -108,7 +109,7 @@ select
         where not t.is_bad
     ),
 
-    says_description as materialized (
+    says_description as not materialized (
         select t.row_no, t.k_item as master_key, coalesce(t.f_description, '') as said
         from tested as t
         where v_places[4] is not null and not t.is_bad
@@ -407,12 +408,26 @@ select
         ) as f
         offset 0
     ) as p
-    left join public.color_master as color
-        on tandem.import_key(color.color_name) = p.k_color and color.deleted_at is null
-    left join public.size_master as size
-        on tandem.import_key(size.size_name) = p.k_size and size.deleted_at is null
-    left join public.item_master as item
-        on item.name = p.k_item and item.deleted_at is null
+    -- OFFSET 0 keeps it a query of its own, which goes by the index of the key; a join would take
+    -- all of a table that was small when the plan was made
+    left join lateral (
+        select t.color_id
+        from public.color_master as t
+        where tandem.import_key(t.color_name) = p.k_color and t.deleted_at is null
+        offset 0
+    ) as color on true
+    left join lateral (
+        select t.size_id
+        from public.size_master as t
+        where tandem.import_key(t.size_name) = p.k_size and t.deleted_at is null
+        offset 0
+    ) as size on true
+    left join lateral (
+        select t.item_id, t.description
+        from public.item_master as t
+        where t.name = p.k_item and t.deleted_at is null
+        offset 0
+    ) as item on true
     left join public.item_variant as variant
         on v_has_variants
         -- a name that is not there yet is no missing one

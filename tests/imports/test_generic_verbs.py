@@ -141,3 +141,25 @@ def test_purge_forgets_old_imports_whole(import_db: Database) -> None:
     assert one(conn, "select count(*) from tandem.rejected_row") == 0
     assert one(conn, "select count(*) from tandem.import_mark") == 0
     assert old != new
+
+
+def test_analyze_tells_what_will_fail_late(import_db: Database) -> None:
+    conn = import_db.owner()
+    assert conn.execute("select * from tandem.analyze('items')").fetchall() == []
+    conn.execute(
+        """
+        alter table item_master alter column description type varchar(20);
+        create function loose() returns trigger language plpgsql as 'begin return new; end';
+        create trigger loose before insert on item_variant for each row execute function loose();
+        insert into size_master (size_name) values ('M');
+        insert into size_master (size_name, deleted_at) values ('M', now());
+        """
+    )
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        conn.execute("create unique index concurrently broken on size_master (size_name)")
+    found = conn.execute("select severity, finding from tandem.analyze('items')").fetchall()
+    assert sorted(found) == [
+        ("warning", "an index that was not finished is there beside its own"),
+        ("warning", "column description is character varying(20), the mapping says text"),
+        ("warning", "public.loose() has no search_path of its own"),
+    ]

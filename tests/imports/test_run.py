@@ -305,3 +305,48 @@ def test_an_empty_input_is_done(import_db: Database) -> None:
     conn = import_db.owner()
     done = run(conn, [], header=["name"])
     assert (state(conn, done), counts(conn, done)) == ("done", Counts())
+
+
+def test_counts_that_do_not_add_up_are_no_success(import_db: Database) -> None:
+    conn = import_db.owner()
+    import_id = submit(conn, [SHIRT, {"name": "Hat"}])
+    conn.execute(
+        """
+        create or replace function tandem_items._write_rows(
+            p_import bigint, p_run bigint, p_from integer, p_to integer
+        ) returns tandem.import_counts language sql as $$
+            insert into public.item_master (name) values ('half');
+            select row(1, 0, 0, 0, 1)::tandem.import_counts
+        $$
+        """
+    )
+    with pytest.raises(psycopg.Error) as caught:
+        conn.execute("call tandem.run_import(%s)", (import_id,))
+    assert caught.value.sqlstate == "TD063"
+    assert state(conn, import_id) == "dead"
+    assert names(conn, "item_master", "name") == []
+    with pytest.raises(psycopg.errors.CheckViolation):
+        conn.execute("update tandem.import_job set state = 'done', next_row = rows_in + 1")
+
+
+def test_the_budget_ends_an_import_that_is_tried_again_before_it_writes(
+    import_db: Database,
+) -> None:
+    conn = import_db.owner()
+    rows = [SHIRT | {"size": str(n), "price": "x" if n < 5 else "1"} for n in range(20)]
+    import_id = run(conn, rows, max_failed=4)
+    assert one(conn, "select error_sqlstate from tandem.import_job") == "TD064"
+    conn.execute("call tandem.run_import(%s)", (import_id,))
+    assert (state(conn, import_id), counts(conn, import_id)) == ("dead", Counts())
+    assert variants(conn) == set()
+
+
+def test_a_revived_variant_gets_what_the_row_says(import_db: Database) -> None:
+    conn = import_db.owner()
+    run(conn, [SHIRT])
+    conn.execute("update item_variant set deleted_at = now()")
+    conn.execute("update item_master set deleted_at = now()")
+    done = run(conn, [SHIRT | {"price": "99", "description": "again"}])
+    assert counts(conn, done) == Counts(updated=1)
+    assert {v[4] for v in variants(conn)} == {Decimal("99.00")}
+    assert one(conn, "select description from item_master where deleted_at is null") == "again"

@@ -60,6 +60,40 @@ begin
     where a.attnum > 0 and not a.attisdropped and a.attnotnull and not a.atthasdef
         and a.attidentity = '' and not r.columns ? a.attname
     union all
+    -- values are tested by the mapping's type before they are written
+    select
+        'warning', pg_catalog.format('column %I is %s, the mapping says %s', a.attname,
+            pg_catalog.format_type(a.atttypid, a.atttypmod), c.value), r.relation, 1::bigint, null,
+        'Say in the mapping what it is: else a value that does not fit fails late, row by row.'
+    from relations as r
+    cross join lateral pg_catalog.jsonb_each_text(r.columns) as c
+    join pg_catalog.pg_attribute as a
+        on a.attrelid = r.oid and a.attname = c.key and not a.attisdropped
+    where pg_catalog.format_type(a.atttypid, a.atttypmod) not in (
+        c.value, pg_catalog.regexp_replace(pg_catalog.regexp_replace(
+            c.value, '^varchar', 'character varying'), e'^char\\M', 'character'),
+        case c.value when 'timestamptz' then 'timestamp with time zone'
+            when 'timestamp' then 'timestamp without time zone'
+            when 'bigint' then 'integer' else c.value end
+    )
+    union all
+    select
+        'warning', pg_catalog.format('%s has no search_path of its own', o.function_name),
+        r.relation, 1::bigint, null, pg_catalog.format(
+            'ALTER FUNCTION %s SET search_path = ...; an import fires it with %s.',
+            o.function_name, v_definition ->> 'path')
+    from relations as r
+    cross join lateral tandem._own_code(r.oid, null) as o
+    where o.is_trigger and o.path is null
+    union all
+    select
+        'warning', 'an index that was not finished is there beside its own',
+        i.indexrelid::regclass::text, 1::bigint, null,
+        pg_catalog.format('DROP INDEX CONCURRENTLY %s;', i.indexrelid::regclass)
+    from relations as r
+    join pg_catalog.pg_index as i on i.indrelid = r.oid
+    where not i.indisvalid
+    union all
     select
         'blocker', 'rows have the same key, which the unique index forbids', g.relation::text,
         g.groups, g.key, pg_catalog.format(

@@ -7,6 +7,7 @@ create or replace function {{ '_check_rows' | relation(S) }}(p_import bigint, p_
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
+set work_mem = '64MB'
 as $_check_rows$
 declare
     r_job tandem.import_job;
@@ -57,7 +58,7 @@ begin
 {% for master in m.masters %}
 {% for field in master.plain_fields %}
 
-    {{ object_name('says', field.name) | ident }} as materialized (
+    {{ object_name('says', field.name) | ident }} as not materialized (
         select t.row_no, t.{{ ('k_' ~ master.name) | ident }} as master_key, coalesce(t.{{ field | raw }}, '') as said
         from tested as t
         where v_places[{{ field.ordinal | literal }}] is not null and not t.is_bad

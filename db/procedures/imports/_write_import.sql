@@ -15,6 +15,11 @@ declare
     v_superseded integer;
     v_failed integer;
     v_unchanged integer;
+    v_schema text;
+    v_table text;
+    v_index text;
+    v_message text;
+    v_detail text;
     r_counts tandem.import_counts := row(0, 0, 0, 0, 0);
 begin
     if p_failure is not null and v_is_old then
@@ -26,12 +31,28 @@ begin
             p_failure ->> 'message', p_failure ->> 'hint'
         );
     else
-        execute pg_catalog.format(
-            'select w.* from %I.%I($1, $2, $3, $4) as w', 'tandem_' || p_job.mapping,
-            case when v_is_old then '_write_rows_locked' else '_write_rows' end
-        )
-        into r_counts
-        using p_job.import_id, p_run, p_job.next_row, v_to;
+        begin
+            execute pg_catalog.format(
+                'select w.* from %I.%I($1, $2, $3, $4) as w', 'tandem_' || p_job.mapping,
+                case when v_is_old then '_write_rows_locked' else '_write_rows' end
+            )
+            into r_counts
+            using p_job.import_id, p_run, p_job.next_row, v_to;
+        exception when unique_violation then
+            get stacked diagnostics
+                v_schema = schema_name,
+                v_table = table_name,
+                v_index = constraint_name,
+                v_message = message_text,
+                v_detail = pg_exception_detail;
+            if not tandem._is_key_conflict(p_job.mapping, v_schema, v_table, v_index) then
+                raise;
+            end if;
+            -- no row's fault: the loop tries the batch again, and then sees who was first
+            raise exception 'another session was first: %', v_message
+            using errcode = 'serialization_failure', detail = v_detail,
+                hint = 'The same is tried again.';
+        end;
     end if;
     v_superseded := (
         select pg_catalog.count(*) from tandem.import_mark as k

@@ -319,9 +319,16 @@ begin
 {%- endcall %}
 
     ) as p
+    -- OFFSET 0 keeps it a query of its own, which goes by the index of the key; a join would take
+    -- all of a table that was small when the plan was made
 {% for master in m.masters %}
-    left join {{ master.table | relation(m.schema) }} as {{ master.name | ident }}
-        on {{ master | key_of_row(master.name) }} = p.{{ ('k_' ~ master.name) | ident }} and {{ master.deleted | column(master.name) }} is null
+    left join lateral (
+        select t.{{ master.id | ident }}{% for field in master.plain_fields %}, t.{{ field.column | ident }}{% endfor %}
+
+        from {{ master.table | relation(m.schema) }} as t
+        where {{ master | key_of_row('t') }} = p.{{ ('k_' ~ master.name) | ident }} and t.{{ master.deleted | ident }} is null
+        offset 0
+    ) as {{ master.name | ident }} on true
 {% endfor %}
 {% if m.variant %}
     left join {{ m.variant.table | relation(m.schema) }} as {{ m.variant.name | ident }}
