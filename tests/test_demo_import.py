@@ -55,7 +55,8 @@ def test_a_row_that_is_lost_fails_a_check(
     )
     owner.execute(
         f"""
-        create function lose() returns trigger language plpgsql set search_path = pg_catalog, pg_temp
+        create function lose() returns trigger language plpgsql
+        set search_path = pg_catalog, pg_temp
         as $$ begin if {condition} then return null; end if; return new; end $$
         """.encode()
     )

@@ -1,4 +1,4 @@
-"""Every command of the guides to imports, in their order, and what the guides say that it prints."""
+"""Every command of the guides to imports, in their order, and what they say that it prints."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Step:
 
 
 def steps(text: str) -> list[Step]:
-    """The blocks of a document. One that must fail is announced by a line that ends in `is refused:`."""
+    """The blocks of a document; after `is refused:` comes one that must fail."""
     blocks = list(BLOCK.finditer(text))
     found = []
     for at, block in enumerate(blocks):

@@ -15,8 +15,7 @@ AREAS = {"P": 30, "I": 25}
 SHORT = {"r": "sync/test_requirements.py", "i": "imports/test_requirements.py"}
 
 LINES = {
-    match[1]: match[2]
-    for match in re.finditer(r"^\| ([A-Z]\d\d) \| (.*) \|$", TEXT, re.MULTILINE)
+    match[1]: match[2] for match in re.finditer(r"^\| ([A-Z]\d\d) \| (.*) \|$", TEXT, re.MULTILINE)
 }
 NAMED = re.compile(r"`(?:([a-z_/]+\.py|[ri]): )?(test_[a-z0-9_*]+(?:\.py)?)`")
 

@@ -662,7 +662,7 @@ def _show_import(report: Report, job: dict[str, Any]) -> None:
 
 def _versions(owner: Connection) -> list[object]:
     """Which version of each row is there."""
-    query = "select pg_catalog.sum(pg_catalog.hashtextextended(t.xmin::text || t.ctid, 0)) from {} t"
+    query = "select pg_catalog.sum(pg_catalog.hashtext(t.xmin::text || t.ctid)) from {} as t"
     return [
         _one(owner, sql.SQL(query).format(sql.Identifier(name)).as_string())
         for name in IMPORT_TABLES
