@@ -232,6 +232,7 @@ create temporary table clean (
     name text, color text, size text, sku text, price numeric(12, 2), quantity integer,
     description text)
 """
+_FRESH = "select relname from pg_class where relname = any (%s) and reltuples < 1"
 _MASTERS = """
 insert into color_master (color_name) select distinct color from clean
 on conflict (tandem.import_key(color_name)) where deleted_at is null do nothing;
@@ -268,7 +269,11 @@ def set_based(conn: Connection, rows: Sequence[Row]) -> float:
                 block = "".join(["\t".join(row) + "\n" for row in rows[at : at + 1000]])
                 copy.write(block.encode())
         conn.execute("analyze pg_temp.clean")
+        fresh = conn.execute(_FRESH, (list(TABLES[:3]),)).fetchall()
         conn.execute(_MASTERS)
+        for (name,) in fresh:
+            # else the join may begin with the product of all masters
+            conn.execute(sql.SQL("analyze {}").format(sql.Identifier(str(name))))
         conn.execute(_VARIANTS)
     return time.perf_counter() - started
 

@@ -430,14 +430,12 @@ select
     ) as item on true
     left join public.item_variant as variant
         on v_has_variants
-        -- a name that is not there yet is no missing one
-        and (p.k_color is null or color.color_id is not null)
-        -- a name that is not there yet is no missing one
-        and (p.k_size is null or size.size_id is not null)
         and variant.variant_id = case when color.color_id is not null and size.size_id is not null then (
             select t.variant_id from public.item_variant as t
             where t.item_id = item.item_id and t.color_id = color.color_id and t.size_id = size.size_id and t.deleted_at is null
-        ) else (
+        )
+        -- a name that is not there yet is no missing one
+        when (p.k_color is null or color.color_id is not null) and (p.k_size is null or size.size_id is not null) then (
             select t.variant_id from public.item_variant as t
             where t.item_id = item.item_id and t.color_id is not distinct from color.color_id and t.size_id is not distinct from size.size_id and t.deleted_at is null
         ) end

@@ -17,6 +17,7 @@ as $_privileges$
         values
         ('version', 1), ('is_blank', 1), ('import_key', 1), ('_import_key', 1),
         ('doctor', 1), ('_doctor_server', 1), ('_doctor_mapping', 1),
+        ('_doctor_import', 1),
         ('_mapping_of', 1), ('_next_step', 1), ('_require_phase', 1), ('_setting_of', 1),
         ('_status', 1), ('_metrics', 1), ('_running', 1), ('_run_lock', 1), ('_hold_reason', 1),
         ('plan', 2), ('analyze', 2), ('migrate', 2), ('validate', 2), ('drift', 2),

@@ -164,10 +164,17 @@ perform from {{ table.table | relation(m.schema) }} as t
 {% macro variant_id(ids) %}
 {# The id of the variant of a row: what has all its masters by the whole index, else by the part of it that has a value.
    ids: how the ids of the masters are called, by a row r or by the masters' own tables. #}
-case when {% for master in m.optional %}{{ master | id_of(ids) }} is not null{{ ' and ' if not loop.last }}{% endfor %} then (
+case when {% for master in m.optional %}{{ master | id_of(ids) }} is not null{{ ' and ' if not loop.last }}{% else %}true{% endfor %} then (
             select t.{{ m.variant.id | ident }} from {{ m.variant.table | relation(m.schema) }} as t
             where {% for reference in m.variant.references %}t.{{ reference.column | ident }} = {{ reference.master | id_of(ids) }} and {% endfor %}t.{{ m.variant.deleted | ident }} is null
-        ) else (
+        )
+{%- if ids == 'table' %}
+
+        -- a name that is not there yet is no missing one
+        when {% for master in m.optional %}(p.{{ ('k_' ~ master.name) | ident }} is null or {{ master | id_of('table') }} is not null){{ ' and ' if not loop.last }}{% else %}true{% endfor %} then (
+{%- else %} else (
+{%- endif %}
+
             select t.{{ m.variant.id | ident }} from {{ m.variant.table | relation(m.schema) }} as t
             where {% for reference in m.variant.references %}t.{{ reference.column | ident }} {{ '=' if reference.master.required else 'is not distinct from' }} {{ reference.master | id_of(ids) }} and {% endfor %}t.{{ m.variant.deleted | ident }} is null
         ) end
@@ -333,12 +340,6 @@ begin
 {% if m.variant %}
     left join {{ m.variant.table | relation(m.schema) }} as {{ m.variant.name | ident }}
         on v_has_variants
-{%- for master in m.optional %}
-
-        -- a name that is not there yet is no missing one
-        and (p.{{ ('k_' ~ master.name) | ident }} is null or {{ master | id_of('table') }} is not null)
-{%- endfor %}
-
         and {{ m.variant.id | column(m.variant.name) }} = {{ variant_id('table') }}
 {% endif %}
     ;
