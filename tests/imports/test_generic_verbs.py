@@ -99,6 +99,9 @@ def test_rollback_is_refused_while_the_new_path_is_on(import_db: Database) -> No
     with pytest.raises(psycopg.Error):
         conn.execute("call tandem.rollback('items')")
     conn.execute("select tandem.cancel_import(%s)", (waiting,))
+    shown = pgtandem("rollback", "items", dsn=import_db.owner_dsn)
+    assert (shown.code, "flat" in shown.out, "CONCURRENTLY" in shown.out) == (1, False, True)
+    assert unique_indexes(conn) == UNIQUE
     done = pgtandem("rollback", "items", "--yes", dsn=import_db.owner_dsn)
     assert done.code == 0, done.err
     assert unique_indexes(conn) == ()

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import click
 from psycopg import sql
 
-from pgtandem.cli.options import State, connected, database, mapping_argument, say, this_command
-from pgtandem.cli.output import print_record, select
+from pgtandem.cli.options import (
+    Database,
+    State,
+    connected,
+    database,
+    mapping_argument,
+    say,
+    this_command,
+)
+from pgtandem.cli.output import print_record, scalar, select
 from pgtandem.cli.running import call, latest_run, phase_of, run_pairs
 from pgtandem.errors import EXIT_REFUSED
+
+_DOES_OF_IMPORT: Final = (
+    "takes the views away, then drops the indexes CONCURRENTLY; tables, rows and imports stay"
+)
 
 
 @click.command("rollback")
@@ -34,19 +47,22 @@ def command(state: State, mapping: str, hierarchy: str, drop_columns: bool, yes:
     with database(state) as db:
         statement = rollback_call(mapping, hierarchy, drop_columns).as_string(db.conn)
         if not yes:
+            of_import = _is_import(db, mapping)
             (lock, blocks, undo) = select(
                 db.conn,
                 "select p.lock_mode, p.blocks, p.undo from tandem.plan(%s) as p "
-                "where p.verb = 'rollback' and (p.statement ~ 'p_drop_columns') = %s",
+                "where p.verb = 'rollback' and p.run_by = 'procedure' "
+                "and (p.statement ~ 'p_drop_columns') = %s order by p.step limit 1",
                 mapping,
-                drop_columns,
+                drop_columns and not of_import,
             ).rows[0]
+            doings = [_DOES_OF_IMPORT] if of_import else _doings(hierarchy, drop_columns)
             print_record(
                 [
                     ("statement", f"{statement};"),
                     ("lock", lock),
                     ("blocks", blocks),
-                    ("does", "; ".join(_doings(hierarchy, drop_columns))),
+                    ("does", "; ".join(doings)),
                     ("undo", f"{undo};"),
                 ]
             )
@@ -76,6 +92,11 @@ def rollback_call(mapping: str, hierarchy: str, drop_columns: bool) -> sql.Compo
     if drop_columns:
         arguments.append(sql.SQL("p_drop_columns => true"))
     return sql.SQL("call tandem.rollback({})").format(sql.SQL(", ").join(arguments))
+
+
+def _is_import(db: Database, mapping: str) -> bool:
+    query = "select m.area = 'imports' from tandem._mapping_of(%s) as m"
+    return bool(scalar(db.conn, query, mapping))
 
 
 def _doings(hierarchy: str, drop_columns: bool) -> Iterator[str]:

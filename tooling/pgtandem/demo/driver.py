@@ -1,4 +1,5 @@
-"""The demo, from an empty server to a migrated, synced catalogue: `pgtandem demo`, `make demo`.
+"""The demo, from an empty server to a migrated, synced catalogue, and a file imported into tables
+beside it: `pgtandem demo`, `make demo`.
 
 On the embedded server in the working folder it makes the database `shop` anew, with three roles
 that are no superusers, and does there what a user would do. Everything is done by the public verbs;
@@ -7,6 +8,7 @@ the superuser makes roles and the database, nothing else.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -27,10 +29,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from pgtandem.connection import Target
-from pgtandem.demo import generator
+from pgtandem.demo import dirty_items, generator
 from pgtandem.demo.openloop import PhaseSummary, Summary
 from pgtandem.deploy import deploy
 from pgtandem.errors import PgTandemError, UsageError
+from pgtandem.import_mapping import load_import_mapping
 from pgtandem.load import LoadProgress, check_file, load_file
 from pgtandem.mapping import load_mapping
 from pgtandem.paths import db_dir
@@ -40,6 +43,8 @@ from pgtandem.server import KeptServer
 
 DATABASE: Final = "shop"
 MAPPING: Final = "products"
+IMPORT: Final = "items"
+IMPORT_TABLES: Final = ("color_master", "size_master", "item_master", "item_variant")
 ROLES: Final = ("shop_owner", "old_app", "new_app")
 HIERARCHY: Final = (
     "tblbaseproduct",
@@ -55,6 +60,8 @@ OLD_RATE: Final = 100.0
 NEW_RATE: Final = 30.0
 PROGRAM_SECONDS: Final = 30
 """A program has so long to start and to end."""
+IMPORT_SECONDS: Final = 120
+"""An import may take so long."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -197,6 +204,7 @@ def _run(
         _migrate_online(report, server, owner, stack)
         _show_both_ways(report, server, owner)
         _final_checks(report, owner, generated=csv is None)
+        import_a_file(report, owner, server.conninfo(DATABASE, "shop_owner"), server.folder)
         page = server.folder / "report.html"
         page.write_text(mapping_report(owner, MAPPING).html(), encoding="utf-8")
     _summary(report, server, page, time.monotonic() - started)
@@ -582,6 +590,83 @@ def _final_checks(report: Report, owner: Connection, *, generated: bool) -> None
             owner, "select count(*) from tblproduct where pg_catalog.btrim(productname) = ''"
         )
         report.check(f"the {blank} rows without a name are the rejected ones", blank == rejected)
+
+
+def import_a_file(report: Report, owner: Connection, dsn: str, folder: Path) -> None:
+    """A dirty file, its failed rows corrected, the file again; files are written into `folder`."""
+    _title(report, f"An import: deploy and prepare {IMPORT}, then a dirty file")
+    deploy(owner, [load_import_mapping(db_dir() / "mappings" / f"{IMPORT}.toml")])
+    owner.execute("call tandem.prepare(%s)", (IMPORT,))
+    file, failed = folder / "items.csv", folder / "items_failed.csv"
+    expected = dirty_items.write_items(file)
+    first = _import(report, dsn, file, "--failed", str(failed))
+    _show_import(report, first)
+    counted = tuple(first[name] for name in ("inserted", "superseded", "failed"))
+    report.check(
+        f"of {dirty_items.ROWS:,} rows exactly the {expected.failed} wrong ones failed",
+        counted == (expected.inserted, expected.superseded, expected.failed)
+        and len(first["repairs"]) == expected.repairs,
+        f"inserted, superseded, failed: {counted}, expected {expected}",
+    )
+    report.figure("imported", f"{first['rows_in']:,} rows in {first['seconds']:.1f} s")
+
+    _title(report, "The failed rows, corrected in their file and imported")
+    dirty_items.repair(failed)
+    second = _import(report, dsn, failed)
+    report.check(
+        f"all {expected.failed} are in",
+        (second["inserted"], second["failed"]) == (expected.failed, 0),
+        f"{second}",
+    )
+
+    _title(report, "The same file again")
+    before = _versions(owner)
+    again = _import(report, dsn, file, "--again")
+    report.check(
+        f"{again['unchanged']:,} rows unchanged, nothing written",
+        again["unchanged"] == expected.inserted and _versions(owner) == before,
+        f"{again}",
+    )
+
+
+def _import(report: Report, dsn: str, file: Path, *options: str) -> dict[str, Any]:
+    """`pgtandem import run`, as a user types it; what it says as JSON."""
+    command = ("import", "run", IMPORT, str(file), "--field", dirty_items.FIELD, "--foreground")
+    shown = " ".join(["pgtandem", *command, *options]).replace(f"{file.parent}/", "")
+    report.console.print(f"  {shown}", markup=False, highlight=False, soft_wrap=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pgtandem", "--dsn", dsn, *command, *options, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=IMPORT_SECONDS,
+    )
+    if not done.stdout:
+        raise PgTandemError("The demo's import did not end as it should.", detail=done.stderr)
+    job: dict[str, Any] = json.loads(done.stdout)
+    return job
+
+
+def _show_import(report: Report, job: dict[str, Any]) -> None:
+    counts = ("rows_in", "inserted", "updated", "unchanged", "superseded", "failed")
+    table = Table(*(name.replace("_in", "") for name in counts))
+    table.add_row(*(f"{job[name]:,}" for name in counts))
+    report.console.print(table)
+    repairs = Table("rows", "to repair", "example")
+    for repair in job["repairs"]:
+        repairs.add_row(
+            f"{repair['rows']:,}", _short(repair["repair"], 60), _short(repair["examples"][0], 60)
+        )
+    report.console.print(repairs)
+
+
+def _versions(owner: Connection) -> list[object]:
+    """Which version of each row is there."""
+    query = "select pg_catalog.sum(pg_catalog.hashtext(t.xmin::text || t.ctid)) from {} as t"
+    return [
+        _one(owner, sql.SQL(query).format(sql.Identifier(name)).as_string())
+        for name in IMPORT_TABLES
+    ]
 
 
 def _summary(report: Report, server: KeptServer, page: Path, seconds: float) -> None:
