@@ -226,3 +226,29 @@ def test_a_dead_import_alone_is_redriven(import_db: Database) -> None:
     with pytest.raises(psycopg.Error) as caught:
         conn.execute("select tandem.redrive_import(%s)", (import_id,))
     assert caught.value.sqlstate == "TD060"
+
+
+def test_an_import_that_gets_on_at_each_try_is_not_given_up(import_db: Database) -> None:
+    conn = import_db.owner()
+    conn.execute(
+        """
+        create sequence deaths;
+        create function die() returns trigger language plpgsql as $$
+        begin
+            -- once at each fifth row: a sequence stays where it is
+            if new.price = 5 * (select last_value + is_called::integer from public.deaths) then
+                perform pg_catalog.nextval('public.deaths');
+                perform pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid());
+            end if;
+            return new;
+        end
+        $$;
+        create trigger die before insert on item_variant for each row execute function die();
+        """
+    )
+    import_id = submit(conn, ROWS, batch_rows=2)
+    for _ in range(5):
+        with pytest.raises(psycopg.OperationalError):
+            import_db.owner().execute("call tandem.work_imports()")
+    conn.execute("call tandem.work_imports()")
+    assert (state(conn, import_id), counts(conn, import_id)) == ("done", Counts(inserted=30))

@@ -61,6 +61,8 @@ class Worker:
                     self._leave(conn)
                     return
                 self._wait(conn)
+            except psycopg.errors.QueryCanceled as error:
+                self.say(f"{describe(error).splitlines()[0]} What was cancelled goes on.")
             except psycopg.OperationalError as error:
                 if not conn.broken and not conn.closed:
                     raise
@@ -74,6 +76,8 @@ class Worker:
     def _connect(self) -> Connection:
         conn = connect(self.target, application_name=f"pgtandem worker {self.name}"[:63])
         conn.add_notice_handler(self.notice)
+        # it would end a CALL that does batch after batch; a batch has its own limits
+        conn.execute("set statement_timeout = 0")
         conn.execute("listen " + CHANNEL)
         conn.execute("select tandem.begin_work(%s, %s)", (self.name, self.mapping))
         return conn

@@ -32,7 +32,9 @@ begin
             perform pg_catalog.pg_sleep(0.02);
         end loop;
         continue when not v_is_lost;
-        if r_job.state = 'running' and r_job.tries >= v_tries then
+        -- one that gets on at each try is not given up
+        if r_job.state = 'running' and r_job.tries >= v_tries
+            and r_job.next_row <= r_job.tried_row then
             update tandem.import_job as j
             set state = 'dead', finished_at = pg_catalog.clock_timestamp(),
                 error_sqlstate = '57P02',
@@ -43,7 +45,9 @@ begin
             continue;
         end if;
         update tandem.import_job as j
-        set tries = j.tries + (j.state = 'running')::integer
+        set tries = case when j.state <> 'running' then j.tries
+                when j.next_row > j.tried_row then 1 else j.tries + 1 end,
+            tried_row = j.next_row
         where j.import_id = r_job.import_id
         returning * into r_job;
         return r_job;

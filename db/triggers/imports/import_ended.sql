@@ -5,22 +5,37 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $_import_ended$
 declare
-    v_is_passing boolean := tandem._is_passing(new.error_sqlstate, new.error_message);
+    v_most integer := tandem._setting_of('import_max_retries')::integer;
 begin
     update tandem.import_job as j
-    set state = case when new.error_sqlstate is null then 'queued'
-            when v_is_passing and j.tries < tandem._setting_of('import_max_retries')::integer
-                then 'queued'
-            else 'dead' end,
-        tries = j.tries + (new.error_sqlstate is not null)::integer,
+    set state = x.state,
+        tries = x.tries,
+        tried_row = j.next_row,
         run_after = pg_catalog.clock_timestamp() + case when new.error_sqlstate is not null
-            then tandem._backoff(j.tries + 1) else '0' end,
-        finished_at = case when new.error_sqlstate is not null and not (
-            v_is_passing and j.tries < tandem._setting_of('import_max_retries')::integer
-        ) then pg_catalog.clock_timestamp() end,
+            then tandem._backoff(x.tries) else '0' end,
+        finished_at = case x.state when 'dead' then pg_catalog.clock_timestamp() end,
         error_sqlstate = new.error_sqlstate,
         error_message = new.error_message
-    where j.import_id = new.import_id and j.state in ('queued', 'running');
+    from (
+        select
+            t.import_id, t.tries, case
+                when new.error_sqlstate is null then 'queued'
+                when tandem._is_passing(new.error_sqlstate, new.error_message)
+                    and t.tries <= v_most then 'queued'
+                else 'dead'
+            end as state
+        from (
+            -- one that gets on at each try is not given up
+            select k.import_id, case
+                when new.error_sqlstate is null then k.tries
+                when k.next_row > k.tried_row then 1
+                else k.tries + 1
+            end as tries
+            from tandem.import_job as k
+            where k.import_id = new.import_id
+        ) as t
+    ) as x
+    where j.import_id = x.import_id and j.state in ('queued', 'running');
     return null;
 end
 $_import_ended$;

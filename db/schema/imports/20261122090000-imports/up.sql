@@ -72,6 +72,7 @@ create table tandem.import_job (
     suppressed integer not null default 0,
     warnings jsonb not null default '{}',
     tries integer not null default 0,
+    tried_row integer not null default 0,
     run_after timestamptz not null default pg_catalog.clock_timestamp(),
     error_sqlstate text,
     error_message text,
