@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from imports.files import written
 from imports.jobs import counts, run, state, submit
-from imports.model import Options, Shop, Thing, key
+from imports.model import PRICE, Options, Shop, Thing, key
 from support.databases import Connection, Database
 
 COLORS = (
@@ -183,7 +183,8 @@ def agreeing(row: dict[str, str | None]) -> dict[str, str | None]:
     """The row, its values such that all rows of a key say the same, whoever is first."""
     name, price = row.get("name"), row.get("price")
     whole = f"{name}/{key(row.get('color'))}/{key(row.get('size'))}"
-    good = price in ("1", "1.50", "", None)
+    said = (price or "").strip(" ")
+    good = not said or PRICE.fullmatch(said)
     return row | {
         "color": row.get("color"),
         "size": row.get("size"),

@@ -28,7 +28,12 @@ begin
                 where r.import_id = r_job.import_id and r.finished_at is null
                     and tandem._running(r.run_id)
             );
-            exit when not v_is_lost or r_job.state = 'queued';
+            -- another worker may just have begun it
+            exit when not v_is_lost or not exists (
+                select from tandem.run as r
+                where r.import_id = r_job.import_id and r.finished_at is null
+                    and r.state = 'running'
+            );
             perform pg_catalog.pg_sleep(0.02);
         end loop;
         continue when not v_is_lost;
@@ -45,7 +50,8 @@ begin
             continue;
         end if;
         update tandem.import_job as j
-        set tries = case when j.state <> 'running' then j.tries
+        set state = 'running',
+            tries = case when j.state <> 'running' then j.tries
                 when j.next_row > j.tried_row then 1 else j.tries + 1 end,
             tried_row = j.next_row
         where j.import_id = r_job.import_id
