@@ -31,6 +31,11 @@ begin
     perform tandem._check_range(
         'p_max_failed', (p_options ->> 'max_failed')::integer, 0, 2147483647
     );
+    if not coalesce((p_options ->> 'max_failed_percent')::numeric between 0 and 100, true) then
+        raise exception 'p_max_failed_percent is %', p_options ->> 'max_failed_percent'
+        using errcode = 'invalid_parameter_value', detail = 'It may be 0 to 100.',
+            hint = 'Nothing was submitted.';
+    end if;
     perform tandem._check_import_size(pg_catalog.cardinality(p_input));
     v_places := tandem._import_places(p_mapping, p_header, coalesce(p_fields, '{}'));
     insert into tandem.import_job as j (

@@ -14,6 +14,7 @@ declare
     v_before text;
     v_undo text;
     v_needed text;
+    v_locked bigint;
 begin
     perform pg_catalog.set_config('search_path', tandem._path_of(j.mapping), true)
     from tandem.import_job as j
@@ -49,17 +50,67 @@ begin
                     and c.from_row = p_from and c.action = p_action
             ) as k
         ) end;
-    -- what refers to a row that is to go
-    v_needed := case when p_action = 'insert' then (
-        select pg_catalog.string_agg(pg_catalog.format(
-            ' when exists (select from %s as o where o.%I = d.id) then %L',
-            k.conrelid::regclass, a.attname, 'a row of ' || k.conrelid::regclass || ' needs it'
-        ), '')
-        from pg_catalog.pg_constraint as k
-        join pg_catalog.pg_attribute as a on a.attrelid = k.conrelid and a.attnum = k.conkey[1]
-        where k.confrelid = v_relation::regclass and k.contype = 'f'
-            and pg_catalog.cardinality(k.conkey) = 1
+    -- what refers to a row that is to go; code of another role's must not run as ours
+    v_needed := case when p_action <> 'update' then (
+        select pg_catalog.string_agg(case
+            when not f.is_readable then pg_catalog.format(
+                ' when true then %L', f.relation || ' may need it, and may not be read'
+            )
+            else pg_catalog.format(
+                ' when exists (select from %s as o join %s as t on t.%s = d.id where %s) then %L',
+                f.relation, v_relation, v_id, f.condition, 'a row of ' || f.relation || ' needs it'
+            ) end, '')
+        from (
+            select r.relation::text as relation, r.is_readable, (
+                select pg_catalog.string_agg(
+                    pg_catalog.format('o.%I = t.%I', c.own, c.other), ' and '
+                )
+                from rows from (
+                    pg_catalog.unnest(r.columns), pg_catalog.unnest(r.referenced)
+                ) as c (own, other)
+            ) as condition
+            from tandem._references_to(v_relation::regclass) as r
+            -- what is deleted softly stays with what is
+            where p_action = 'insert' or r.relation not in (
+                select (v.item ->> 'relation')::regclass
+                from tandem.import_job as j
+                cross join lateral tandem._mapping_of(j.mapping) as m
+                cross join lateral pg_catalog.jsonb_array_elements(m.definition -> 'parts')
+                    as v (item)
+                where j.import_id = p_import
+            )
+            union all
+            -- also where no foreign key says so
+            select v.item ->> 'relation', true, pg_catalog.format(
+                'o.%I = t.%s%s', e.key, v_id, case when p_action = 'revive' then
+                    pg_catalog.format(' and o.%I is null', v.item ->> 'deleted') end
+            )
+            from tandem.import_job as j
+            cross join lateral tandem._mapping_of(j.mapping) as m
+            cross join lateral pg_catalog.jsonb_array_elements(m.definition -> 'parts') as v (item)
+            cross join lateral pg_catalog.jsonb_each_text(
+                coalesce(v.item -> 'references', '{}')
+            ) as e
+            where j.import_id = p_import and e.value = p_part ->> 'name'
+        ) as f
     ) end;
+    -- First the locks: who refers to a row meanwhile waits, and who did so before is seen by the
+    -- next statement.
+    execute pg_catalog.format(
+        'select pg_catalog.count(*) from (
+            select from %1$s as t
+            where t.%2$s in (
+                select (i.image ->> 0)::%3$s
+                from tandem.import_change as c
+                cross join lateral pg_catalog.jsonb_array_elements(c.images) as i (image)
+                where c.import_id = $1 and c.table_name = $2 and c.from_row = $3 and c.action = $4
+            )
+            order by t.%2$s
+            for update
+        ) as l',
+        v_relation, v_id, v_type
+    ) into v_locked
+    using p_import, p_part ->> 'table', p_from, p_action;
     execute pg_catalog.format(
         'with image as (
             select (i.image ->> 0)::%3$s as id, i.image -> 1 as before, i.image -> 2 as after
@@ -76,12 +127,10 @@ begin
             limit $6
         ),
 
-        locked as materialized (
+        locked as (
             select t.%2$s as id, %4$s as now
             from %1$s as t
             join image as i on i.id = t.%2$s
-            order by t.%2$s
-            for update of t
         ),
 
         due as materialized (

@@ -11,7 +11,8 @@ begin
     for v_look in 1 .. 5 loop
         v_is_at_it := exists (
             select from tandem.run as r
-            where r.import_id = p_import and r.finished_at is null and tandem._running(r.run_id)
+            where r.import_id = p_import and r.kind = 'run_import' and r.finished_at is null
+                and tandem._running(r.run_id)
         );
         exit when v_is_at_it or r_job.state <> 'running';
         perform pg_catalog.pg_sleep(0.02);

@@ -6,6 +6,11 @@ as $redrive_import$
 declare
     r_job tandem.import_job := tandem._import_of(p_import);
 begin
+    if exists (select from tandem.import_undone as u where u.import_id = p_import) then
+        raise exception 'import % was undone', p_import
+        using errcode = 'TD060', detail = 'It would go on behind the rows that are gone.',
+            hint = 'Submit the rows again, under another key.';
+    end if;
     if r_job.state <> 'dead' then
         raise exception 'import % is %, not dead', p_import, r_job.state
         using errcode = 'TD060', detail = 'Nothing was changed.',

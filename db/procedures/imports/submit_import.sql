@@ -32,6 +32,15 @@ begin
             detail = 'Of p_rows (a json array) and p_staging (a table) one is given.',
             hint = 'Nothing was submitted.';
     end if;
+    if exists (
+        select from pg_catalog.pg_class as c
+        where c.oid = p_staging and (c.relkind <> 'r' or c.relhassubclass)
+    ) then
+        raise exception '% is no plain table', p_staging
+        using errcode = 'invalid_parameter_value',
+            detail = 'Rows of a view, of partitions or of tables that inherit would not be read.',
+            hint = 'Copy them into a temporary table. Nothing was submitted.';
+    end if;
     if p_rows is not null then
         v_header := coalesce(v_header, tandem._header_of_rows(p_rows));
         v_rows := pg_catalog.jsonb_array_length(p_rows);
