@@ -1,4 +1,4 @@
-{% from 'procedures/imports/macros.jinja' import given, parsed with context %}
+{% from 'procedures/imports/macros.jinja' import job_of_batch, parsed with context %}
 {% macro keep_images(table, action) %}
 {# What a statement has changed, from made (id, before, after). #}
 insert into tandem.import_change (import_id, from_row, table_name, action, images)
@@ -246,29 +246,7 @@ declare
     v_updated integer[] := '{}';
     v_suppressed integer[] := '{}';
 begin
-    select j.* into strict r_job from tandem.import_job as j where j.import_id = p_import;
-    v_places := r_job.places;
-    v_clears := r_job.empty = 'clear';
-{% if m.variant %}
-    v_has_variants := {{ given(m.variant_fields) }};
-{% endif %}
-    v_skipped := array(
-        select x.row_no from tandem.rejected_row as x
-        where x.import_id = p_import and x.row_no between p_from and p_to
-        union all
-        select k.row_no from tandem.import_mark as k
-        where k.import_id = p_import and k.row_no between p_from and p_to
-            and k.mark = 'superseded'
-    );
-{% for master in m.masters %}
-{% for field in master.plain_fields %}
-    {{ object_name('v_overruled', field.name) | ident }} := array(
-        select k.row_no from tandem.import_mark as k
-        where k.import_id = p_import and k.row_no between p_from and p_to
-            and k.mark = 'overruled' and k.subject = {{ field.name | literal }}
-    );
-{% endfor %}
-{% endfor %}
+    {{ job_of_batch() | trim }}
     -- what is there, and as the input has it, is done with
     select
         pg_catalog.count(*),
