@@ -149,6 +149,7 @@ def test_a_new_import_may_be_ended_by_the_old_path(import_db: Database) -> None:
 def test_what_the_old_path_wrote_is_undone_batch_by_batch(import_db: Database) -> None:
     conn = import_db.owner()
     run(conn, [SHIRT | {"description": "soft"}, {"name": "Hat", "color": "Blue"}])
+    conn.execute("update item_variant set deleted_at = now() where sku is null")
     conn.execute("update color_master set deleted_at = now() where color_name = 'Blue'")
     before = everything(conn)
     rows = [SHIRT | {"size": str(n), "color": "blue", "description": str(n)} for n in range(7)]

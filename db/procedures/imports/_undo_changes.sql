@@ -14,7 +14,6 @@ declare
     v_before text;
     v_undo text;
     v_needed text;
-    v_locked bigint;
 begin
     perform pg_catalog.set_config('search_path', tandem._path_of(j.mapping), true)
     from tandem.import_job as j
@@ -97,19 +96,17 @@ begin
     -- First the locks: who refers to a row meanwhile waits, and who did so before is seen by the
     -- next statement.
     execute pg_catalog.format(
-        'select pg_catalog.count(*) from (
-            select from %1$s as t
-            where t.%2$s in (
-                select (i.image ->> 0)::%3$s
-                from tandem.import_change as c
-                cross join lateral pg_catalog.jsonb_array_elements(c.images) as i (image)
-                where c.import_id = $1 and c.table_name = $2 and c.from_row = $3 and c.action = $4
-            )
-            order by t.%2$s
-            for update
-        ) as l',
+        'select from %1$s as t
+        where t.%2$s in (
+            select (i.image ->> 0)::%3$s
+            from tandem.import_change as c
+            cross join lateral pg_catalog.jsonb_array_elements(c.images) as i (image)
+            where c.import_id = $1 and c.table_name = $2 and c.from_row = $3 and c.action = $4
+        )
+        order by t.%2$s
+        for update',
         v_relation, v_id, v_type
-    ) into v_locked
+    )
     using p_import, p_part ->> 'table', p_from, p_action;
     execute pg_catalog.format(
         'with image as (
