@@ -167,13 +167,15 @@ create table tandem.import_change (
     table_name text not null,
     action text not null,
     images jsonb not null,
+    written_by xid[],
     constraint import_change_pkey primary key (import_id, from_row, table_name, action),
     constraint import_change_action_check check (action in ('insert', 'update', 'revive'))
 );
 
 comment on table tandem.import_change is
 'What a batch of an import changed: images is an array of [id, before, after], the imported '
-'columns before (null for an insert) and after. tandem.import_changes shows a row each.';
+'columns before (null for an insert) and after. tandem.import_changes shows a row each. '
+'written_by: the transactions that wrote the rows, where it was not the one of this line.';
 
 alter table tandem.rejected_row
 add column import_id bigint,
