@@ -57,6 +57,12 @@ def test_status_metrics_and_doctor_know_it(import_db: Database) -> None:
     assert conn.execute(phase).fetchone() == ("ready", 1)
     metrics = "select value from tandem.metrics where metric = 'tandem_rejected_rows'"
     assert one(conn, metrics) == 1
+    submit(conn, [{"name": "Hat"}])
+    of_imports = "select metric, value from tandem.metrics where metric like 'tandem_import%'"
+    figures = {(name, value) for name, value in conn.execute(of_imports).fetchall()}
+    assert {("tandem_imports_queued", 1), ("tandem_imports_dead", 0)} <= figures
+    failed = 'select value from tandem.metrics where labels @> \'{"outcome": "failed"}\''
+    assert one(conn, failed) == 1
     states: dict[str, str] = dict(
         conn.execute(
             "select check_name, state from tandem.doctor('items') where subject = 'items'"
