@@ -71,7 +71,7 @@ begin
             2, 'duration', 'warning', s.longest, v_seconds, s.timed, 1, null,
             s.slow > 0,
             pg_catalog.format(
-                '%s of %s imports took longer than %s s, %s of them are not ended', s.slow,
+                '%s of %s imports took longer than %s s, %s of these still run', s.slow,
                 s.timed, v_seconds, s.late
             ), 'look at the database (tandem.import_advice, tandem.doctor)',
             'select o.import_id, o.outcome, o.seconds, o.row_count, o.started_at, o.ended_at, '
