@@ -515,6 +515,8 @@ def test_ignored_columns_an_undo_and_an_absent_worker_are_told(
     for arguments in (("1",), ()):
         shown = pgtandem("import", "status", *arguments, dsn=import_db.owner_dsn)
         assert "done, undone" in shown.out
+    same = pgtandem("import", "run", "items", path, dsn=import_db.owner_dsn)
+    assert (same.code, "It was undone" in same.err) == (1, True)
     waits = import_file(import_db, path, "--background", "--again")
     assert "None is there now" in waits.err
 

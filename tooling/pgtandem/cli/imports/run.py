@@ -201,7 +201,8 @@ def command(
     unless told so. A file that `pgtandem import failed` wrote is imported as it is, after it was
     corrected.
 
-    Exit code: 0 all rows are in or left to a worker, 1 some failed or the import was given up.
+    Exit code: 0 all rows are in or left to a worker, 1 some failed, or the import was given up or
+    undone.
     """
     from pgtandem.importing import Options, parse_fields, server_limits
 
@@ -400,6 +401,8 @@ def _say_next(job: dict[str, Any], import_id: int, failed_file: Path | None) -> 
             say("None is there now; this is one:  pgtandem worker")
         if failed_file is not None:
             say(f"Its failed rows later:  pgtandem import failed {import_id} -o {failed_file}")
+    elif job["undone"]:
+        say("It was undone: what it wrote was taken back. Once more: --again")
     elif job["repairs"] and failed_file is not None:
         say(f"The failed rows are in {failed_file}. Correct them there, then import that file.")
     elif job["repairs"]:

@@ -130,7 +130,7 @@ def is_open(job: dict[str, Any]) -> bool:
 
 def exit_code_of(job: dict[str, Any]) -> int:
     """0 where all rows are in, or are yet to be brought in; else 1."""
-    is_bad = job["repairs"] or job["state"] in ("dead", "cancelled")
+    is_bad = job["repairs"] or job["state"] in ("dead", "cancelled") or job["undone"]
     return EXIT_REFUSED if is_bad and not is_open(job) else EXIT_DONE
 
 
