@@ -204,7 +204,7 @@ def command(
     Exit code: 0 all rows are in or left to a worker, 1 some failed, or the import was given up or
     undone.
     """
-    from pgtandem.importing import Options, parse_fields, server_limits
+    from pgtandem.importing import Options, parse_fields, require_writable, server_limits
 
     if context.get_parameter_source("background") is ParameterSource.DEFAULT:
         background = None
@@ -223,9 +223,13 @@ def command(
         timeout_seconds=timeout,
         user=user,
     )
-    if failed_file is not None and failed_file.resolve() == file.resolve():
-        raise UsageError("--failed would write over the file that is imported.")
+    if failed_file is not None:
+        if failed_file.resolve() == file.resolve():
+            raise UsageError("--failed would write over the file that is imported.")
+        require_writable(failed_file)
     with database(state) as db:
+        if dry_run:
+            _require_sight(db)
         limits = server_limits(db.conn)
         given = [limit for limit in (limits.max_rows, max_rows) if limit is not None]
         place = _Place(background, limits.background_threshold if threshold is None else threshold)
@@ -380,7 +384,7 @@ def _finish(db: Database, import_id: int, failed_file: Path | None, *, as_json: 
         say(f"Import {import_id} is submitted. A worker does it; operators see how far it is.")
         return
     if failed_file is not None and not is_open(job):
-        job["failed_file"] = _write_failed(db, import_id, failed_file) if job["repairs"] else None
+        job["failed_file"] = _write_failed(db, import_id, failed_file, job["repairs"])
     if as_json:
         print_json(job)
     else:
@@ -409,8 +413,21 @@ def _say_next(job: dict[str, Any], import_id: int, failed_file: Path | None) -> 
         say(f"The failed rows to correct:  pgtandem import failed {import_id} -o FILE.csv")
 
 
-def _write_failed(db: Database, import_id: int, path: Path) -> str:
+def _write_failed(db: Database, import_id: int, path: Path, repairs: object) -> str | None:
+    """Write the failed rows; where none failed, over those of an earlier import alone."""
     from pgtandem.importing import write_failed
 
-    write_failed(db.conn, import_id, path)
-    return str(path)
+    if repairs or path.exists():
+        write_failed(db.conn, import_id, path)
+    return str(path) if repairs else None
+
+
+def _require_sight(db: Database) -> None:
+    """Refuse a dry run to who could not see what it says."""
+    query = "select has_table_privilege('tandem.rejected_row', 'select')"
+    if not scalar(db.conn, query):
+        raise UsageError(
+            "A dry run would tell you nothing: this role may hand imports in, not see them.",
+            detail="Nothing was submitted.",
+            hint="Have an operator try the file: tandem.grant_to(role, 'operator').",
+        )
