@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import pty
+import secrets
 import signal
 import subprocess
 import threading
@@ -359,7 +360,8 @@ def test_no_password_on_a_command_line_of_the_processes(
     owner = db.owner()
     fill(owner, 2000)
     assert run("prepare", "products").code == 0
-    dsn = make_conninfo(db.owner_dsn, password=PASSWORD)
+    password = secrets.token_hex()  # other tests use the fixed one
+    dsn = make_conninfo(db.owner_dsn, password=password)
     with start(
         "migrate", "products", "--pause-ms", "50", "--batch-rows", "100", dsn=dsn
     ) as process:
@@ -371,8 +373,8 @@ def test_no_password_on_a_command_line_of_the_processes(
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=TIMEOUT_SECONDS)
     assert any(b"pgtandem" in line for line in lines)
-    assert not any(PASSWORD.encode() in line for line in lines)
-    assert PASSWORD not in out + err
+    assert not any(password.encode() in line for line in lines)
+    assert password not in out + err
 
 
 def _command_lines() -> list[Path]:

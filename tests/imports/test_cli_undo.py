@@ -80,3 +80,10 @@ def test_a_file_that_cannot_be_written_is_said_before_the_import(
     done = pgtandem("import", "run", "items", good, "--failed", absent, dsn=import_db.owner_dsn)
     assert done.code == 2 and "cannot be written" in done.err
     assert one(import_db.owner(), "select count(*) from tandem.import_job") == 0
+
+
+def test_status_says_of_an_import_what_there_is(import_db: Database) -> None:
+    run(import_db.owner(), ROWS)
+    done = pgtandem("status", dsn=import_db.owner_dsn)
+    assert done.code == 0 and "imports queued" in done.out
+    assert "flat_to_hierarchy" not in done.out

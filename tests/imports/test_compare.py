@@ -270,4 +270,4 @@ def test_the_command_exits_with_1_where_the_paths_differ(
     file.write_text('{"name": "Shirt", "color": "Red"}\n')
     done = pgtandem("import", "compare", "items", file, "--allow-lock", dsn=import_db.owner_dsn)
     assert (done.code, "written to public.item_master" in done.err) == (1, True)
-    assert "longest wait" in done.out
+    assert "longest write" in done.out

@@ -63,6 +63,8 @@ def test_status_metrics_and_doctor_know_it(import_db: Database) -> None:
     assert {("tandem_imports_queued", 1), ("tandem_imports_dead", 0)} <= figures
     failed = 'select value from tandem.metrics where labels @> \'{"outcome": "failed"}\''
     assert one(conn, failed) == 1
+    run(conn, [{"name": ""}], dry_run=True)
+    assert one(conn, metrics) == 1, "a dry run's failed rows are nobody's to settle"
     states: dict[str, str] = dict(
         conn.execute(
             "select check_name, state from tandem.doctor('items') where subject = 'items'"

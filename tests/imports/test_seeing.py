@@ -412,7 +412,7 @@ def advice(conn: Connection) -> dict[str, tuple[str | None, str]]:
 
 @pytest.mark.parametrize(
     ("milliseconds", "size"),
-    [(49, 3050), (50, None), (250, None), (251, 600), (1000, 150), (100_000, 50), (1, 10_000)],
+    [(19, 3150), (20, None), (100, None), (101, 600), (1000, 50), (100_000, 50), (1, 10_000)],
 )
 def test_the_batch_size_that_is_advised(
     owner: Connection, milliseconds: float, size: int | None

@@ -115,9 +115,10 @@ def test_what_other_imports_have_written_meanwhile_hinders_no_undo(
 def test_a_row_that_was_written_since_is_kept_and_listed(import_db: Database) -> None:
     conn = import_db.owner()
     conn.execute("alter table item_master add seen timestamptz")
-    import_id = run(conn, [{"name": "Shirt"}, {"name": "Hat"}])
+    import_id = run(conn, [{"name": "Shirt"}, {"name": "Hat"}, {"name": ""}])
     conn.execute("update item_master set seen = now() where name = 'Hat'")
     conn.execute("call tandem.undo_import(%s)", (import_id,))
     assert one(conn, "select array_agg(name) from item_master") == ["Hat"]
+    assert one(conn, "select resolution from tandem.rejected_row") == "its import was undone"
     query = "select why from tandem.import_undone where outcome = 'kept'"
     assert one(conn, query) == "something else has written it since"

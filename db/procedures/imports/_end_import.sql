@@ -10,6 +10,7 @@ begin
         error_sqlstate = p_failure ->> 'sqlstate', error_message = p_failure ->> 'message',
         error_hint = p_failure ->> 'hint'
     where j.import_id = p_import;
+    perform tandem._settle_dry_run(p_import);
     p_result.done := true;
     p_result.message := coalesce(p_failure ->> 'message', p_state);
     return p_result;

@@ -94,6 +94,8 @@ begin
     into r_batches
     from tandem.run as r
     join tandem.run_batch as t on t.run_id = r.run_id
+    -- an import of the old path is one batch
+    join tandem.import_job as j on j.import_id = r.import_id and j.importer = 'new'
     where r.mapping = p_mapping and r.kind = 'run_import' and t.read_rows > 0;
     return query
     values

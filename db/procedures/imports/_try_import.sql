@@ -51,6 +51,8 @@ begin
         r_job.error_message, r_job.error_hint
     )
     where j.import_id = p_job.import_id;
+    -- what ended it was taken back as well
+    perform tandem._settle_dry_run(p_job.import_id);
     return r_result;
 end
 $_try_import$;

@@ -25,18 +25,18 @@ begin
     where r.mapping = p_mapping and r.kind = 'run_import'
         and t.read_rows between 0.5 * v_size and 1.5 * v_size;
     v_best := greatest(50, least(
-        10000, (pg_catalog.round(v_size * 150 / greatest(r_batches.p95, 1) / 50) * 50)::integer
+        10000, (pg_catalog.round(v_size * 60 / greatest(r_batches.p95, 1) / 50) * 50)::integer
     ));
     return query
     select
         'batch size', case
-            when r_batches.p95 not between 50 and 250 and v_best <> v_size then pg_catalog.format(
+            when r_batches.p95 not between 20 and 100 and v_best <> v_size then pg_catalog.format(
                 'UPDATE tandem.setting SET value = %L WHERE name = ''import_batch_size'';', v_best
             )
         end, case when r_batches.batches = 0
             then pg_catalog.format('not measurable here: no batch of about %s rows yet', v_size)
             else pg_catalog.format(
-                'p95 of %s batches of about %s rows is %s ms; between 50 and 250 others wait '
+                'p95 of %s batches of about %s rows is %s ms; between 20 and 100 others wait '
                 'so long at most, and the commits cost little', r_batches.batches, v_size,
                 r_batches.p95
             )

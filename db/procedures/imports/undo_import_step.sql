@@ -47,6 +47,10 @@ begin
     )
     limit 1;
     if not found then
+        -- rows that failed are as those that were written: not there, and no longer due
+        update tandem.rejected_row as x
+        set resolved_at = pg_catalog.clock_timestamp(), resolution = 'its import was undone'
+        where x.import_id = r_run.import_id and x.resolved_at is null;
         r_result.done := true;
         return r_result;
     end if;

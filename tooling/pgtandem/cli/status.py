@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from pgtandem.cli.options import State, connected, database, json_option, say
 from pgtandem.cli.output import print_json, print_record, scalar, select
 from pgtandem.errors import EXIT_REFUSED
+
+_QUEUES: Final = """
+select q.mapping, q.queued, q.running, q.dead from tandem.import_queue as q
+"""
 
 
 @click.command("status")
@@ -21,6 +27,7 @@ def command(state: State, as_json: bool) -> None:
         there = scalar(db.conn, "select pg_catalog.to_regclass('tandem.status') is not null")
         status = select(db.conn, "select * from tandem.status") if there else None
         name = db.conn.info.dbname
+        queues = select(db.conn, _QUEUES).as_objects() if there else []
     if as_json:
         print_json(status.as_objects() if status else [])
     if status is None:
@@ -35,7 +42,13 @@ def command(state: State, as_json: bool) -> None:
             "`pgtandem deploy MAPPING` deploys one."
         )
     if not as_json:
-        for number, row in enumerate(status.rows):
+        of_imports = {queue.pop("mapping"): queue for queue in queues}
+        for number, found in enumerate(status.as_objects()):
             if number:
                 click.echo()
-            print_record(list(zip(status.columns, row, strict=True)))
+            pairs = list(found.items())
+            if (queue := of_imports.get(found["mapping"])) is not None:
+                # of a flat table and its hierarchy it has nothing to say
+                pairs = [(key, value) for key, value in pairs if value is not None]
+                pairs += [(f"imports {state}", count) for state, count in queue.items()]
+            print_record(pairs)
