@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -443,6 +444,19 @@ def test_rows_that_would_be_there_twice_refuse_the_merge(shop: Database) -> None
     assert row[:2] == ("2", "refused") and "public.basket_basket_item_id_key" in row[2]
     assert one(conn, "select sqlstate from tandem.duplicate_plan where loser_id = '2'") == "TD073"
     assert len(set(before) & set(data(conn)["public.basket"])) == 3
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        ({"message": "m", "detail": "D.", "hint": "H."}, "m. D. H."),
+        ({"message": "m.", "detail": "", "hint": "H."}, "m. H."),
+        ({"message": "m", "detail": "", "hint": ""}, "m"),
+    ],
+)
+def test_a_failure_is_said_in_sentences(shop: Database, failure: object, said: str) -> None:
+    query = "select tandem._say_failure(%s::jsonb)"
+    assert one(shop.owner(), query, json.dumps(failure)) == said
 
 
 def test_what_collides_by_an_expression_fails_with_the_servers_words(shop: Database) -> None:

@@ -3,7 +3,9 @@ language sql immutable
 set search_path = pg_catalog, pg_temp
 as $_say_failure$
     select pg_catalog.concat_ws(
-        '. ', p_failure ->> 'message', p_failure ->> 'detail', p_failure ->> 'hint'
+        '. ', pg_catalog.rtrim(p_failure ->> 'message', '.'), nullif(pg_catalog.concat_ws(
+            ' ', nullif(p_failure ->> 'detail', ''), nullif(p_failure ->> 'hint', '')
+        ), '')
     )
 $_say_failure$;
 
