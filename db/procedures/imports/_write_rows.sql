@@ -208,13 +208,15 @@ select pg_catalog.array_agg(row(
 -- full key, so that imports of the same rows wait for each other and never deadlock. An INSERT has
 -- only what is not there, so that a row which is there costs no sequence value; an UPDATE only what
 -- differs, so that the rest costs no WAL. Plans are kept from batch to batch: one that was made when a
--- table was small has to be right when the import has filled it, so they all go by the indexes.
+-- table was small has to be right when the import has filled it, so they all go by the indexes; none
+-- is compiled, however costly it looks for that.
 create or replace function {{ '_write_rows' | relation(S) }}(
     p_import bigint, p_run bigint, p_from integer, p_to integer
 ) returns tandem.import_counts
 language plpgsql
 set search_path = {{ m.search_path | path }}
 set enable_seqscan = off
+set jit = off
 as $_write_rows$
 declare
     r_job tandem.import_job;
