@@ -126,12 +126,22 @@ def typed(field: Field, alias: str) -> str:
     return value if base == "text" else f"{value}::{field.type.replace(',', ', ')}"
 
 
+def _imported(table: Table) -> list[str]:
+    """The columns of a table that an import writes."""
+    columns = [*(key_columns(table) if isinstance(table, Variant) else ())]
+    return columns + [one.column for one in table.fields]
+
+
 def image(table: Table, alias: str) -> str:
     """The imported columns of a row as jsonb."""
-    columns = [*(key_columns(table) if isinstance(table, Variant) else ())]
-    columns += [one.column for one in table.fields]
-    pairs = (f"{literal(column)}, {ident(alias)}.{ident(column)}" for column in columns)
+    pairs = (f"{literal(column)}, {ident(alias)}.{ident(column)}" for column in _imported(table))
     return f"pg_catalog.jsonb_build_object({', '.join(pairs)})"
+
+
+def image_row(table: Table, alias: str) -> str:
+    """The same as a row, of which an image is made later: many at a time cost less."""
+    columns = ", ".join(f"{ident(alias)}.{ident(column)}" for column in _imported(table))
+    return f"(select i from (select {columns}) as i)"
 
 
 def import_tests(mapping: ImportMapping) -> list[FieldTest]:
@@ -277,6 +287,7 @@ IMPORT_FILTERS = {
     "parsed_value": parsed_value,
     "typed": typed,
     "image": image,
+    "image_row": image_row,
     "arbiter": arbiter,
 }
 """Filters that return SQL from names that they quote."""

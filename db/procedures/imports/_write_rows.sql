@@ -4,7 +4,7 @@
 insert into tandem.import_change (import_id, from_row, table_name, action, images)
         select
             p_import, p_from, {{ table.table | literal }}, {{ action | literal }},
-            pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.id, x.before, x.after))
+            pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
         from made as x
         having pg_catalog.count(*) > 0
 {%- endmacro %}
@@ -129,7 +129,7 @@ perform from {{ table.table | relation(m.schema) }} as t
     if found then
         with due as materialized (
             select
-                n.*, {{ table | image('t') }} as before
+                n.*, {{ table | image_row('t') }} as before
             from {{ table.table | relation(m.schema) }} as t
             join (
                 {{ voices(table) | indent(8) }}
@@ -145,7 +145,7 @@ perform from {{ table.table | relation(m.schema) }} as t
 {% endfor %}
             from due as n
             where t.{{ table.id | ident }} = n.id
-            returning t.{{ table.id | ident }} as id, n.row_no, n.before, {{ table | image('t') }} as after
+            returning t.{{ table.id | ident }} as id, n.row_no, n.before, {{ table | image_row('t') }} as after
         ),
 
         kept as (
@@ -350,7 +350,7 @@ begin
 {%- endfor %}
  r.row_no
             on conflict {{ master | arbiter }} do nothing
-            returning t.{{ master.id | ident }} as id, null::jsonb as before, {{ master | image('t') }} as after
+            returning t.{{ master.id | ident }} as id, null as before, {{ master | image_row('t') }} as after
         ),
 
         kept as (
@@ -424,7 +424,7 @@ begin
             order by {% for reference in m.variant.references %}r.{{ ('i_' ~ reference.master.name) | ident }}{{ ', ' if not loop.last }}{% endfor %}
 
             on conflict {{ m.variant | arbiter }} do nothing
-            returning t.{{ m.variant.id | ident }} as id, null::jsonb as before, {{ m.variant | image('t') }} as after
+            returning t.{{ m.variant.id | ident }} as id, null as before, {{ m.variant | image_row('t') }} as after
         ),
 
         kept as (

@@ -25,7 +25,7 @@ begin
         where t.item ->> 'table' = c.table_name
     ) as t on true
     where c.import_id = r_run.import_id and exists (
-        select from pg_catalog.jsonb_array_elements(c.images) as i (image)
+        select from pg_catalog.jsonb_array_elements(c.images::jsonb) as i (image)
         where not exists (
             select from tandem.import_undone as u
             where u.import_id = c.import_id and u.from_row = c.from_row
