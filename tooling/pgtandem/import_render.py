@@ -220,8 +220,11 @@ def _type_test(field: Field, value: str) -> tuple[str, str, str, str]:
         )
     if base in _SMALLEST:
         least = _SMALLEST[base]
+        digits = len(str(-least)) - 1
         return (
-            f"case when {value} ~ '^[+-]?[0-9]{{1,19}}$'"
+            # as nearly all of them are: the other test takes three times as long
+            f"case when pg_catalog.octet_length({value}) <= {digits} and {value} !~ '[^0-9]'"
+            f" then false when {value} ~ '^[+-]?[0-9]{{1,19}}$'"
             f" then {value}::numeric not between {least} and {-least - 1}"
             f" else {value} is not null end",
             f"is no whole number of the type {base}",
@@ -235,8 +238,10 @@ def _type_test(field: Field, value: str) -> tuple[str, str, str, str]:
             whole = size[0] - scale
         # zeros beyond the scale change nothing; anything else would be rounded
         return (
-            f"not {value} ~ '^[+-]?(0*[0-9]{{1,{whole}}}([.][0-9]{{0,{scale}}}0*)?"
-            f"|[.][0-9]{{1,{max(scale, 1)}}}0*)$'",
+            f"not (pg_catalog.octet_length({value}) <= {whole}"
+            f" and {value} ~ '^[0-9]+([.][0-9]{{0,{scale}}})?$'"
+            f" or {value} ~ '^[+-]?(0*[0-9]{{1,{whole}}}([.][0-9]{{0,{scale}}}0*)?"
+            f"|[.][0-9]{{1,{max(scale, 1)}}}0*)$')",
             f"is no number that fits {field.type}",
             "22P02",
             f"Write digits with a point, at most {whole} before and {scale} after it; no currency, "
