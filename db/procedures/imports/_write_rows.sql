@@ -2,8 +2,7 @@
 {% macro keep_images(table, action) %}
 {# What a statement has changed, from made (id, before, after). #}
 insert into tandem.import_change (import_id, from_row, table_name, action, images)
-        select
-            p_import, p_from, {{ table.table | literal }}, {{ action | literal }},
+        select p_import, p_from, {{ table.table | literal }}, {{ action | literal }},
             pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
         from made as x
         having pg_catalog.count(*) > 0
@@ -186,6 +185,30 @@ v_inserted := array(
         join pg_catalog.unnest(v_new) as n (id) on n.id = r.{{ ('i_' ~ m.item.name) | ident }}
     );
 {%- endmacro %}
+{% macro insert_variants(may_conflict) %}
+{# ON CONFLICT looks at the index before it inserts, and once more when it has: where nobody else is, that is for nothing. #}
+with made as (
+            insert into {{ m.variant.table | relation(m.schema) }} as t ({% for reference in m.variant.references %}{{ reference.column | ident }}{{ ', ' if m.variant.fields or not loop.last }}{% endfor %}
+{%- for field in m.variant.fields %}{{ field.column | ident }}{{ ', ' if not loop.last }}{% endfor %})
+            select {% for reference in m.variant.references %}r.{{ ('i_' ~ reference.master.name) | ident }}{{ ', ' if m.variant.fields or not loop.last }}{% endfor %}
+{%- for field in m.variant.fields %}r.{{ field | raw }}{{ ', ' if not loop.last }}{% endfor %}
+
+            from pg_catalog.unnest(v_rows) as r
+            where r.row_id is null
+            order by {% for reference in m.variant.references %}r.{{ ('i_' ~ reference.master.name) | ident }}{{ ', ' if not loop.last }}{% endfor %}
+
+{% if may_conflict %}
+            on conflict {{ m.variant | arbiter }} do nothing
+{% endif %}
+            returning t.{{ m.variant.id | ident }} as id, null as before, {{ m.variant | image_row('t') }} as after
+        ),
+
+        kept as (
+            {{ keep_images(m.variant, 'insert') | indent(4) }}
+        )
+
+        select coalesce(pg_catalog.array_agg(x.id), '{}') into v_new from made as x;
+{%- endmacro %}
 {% macro find(what) %}
 {# The ids of what is there now, whoever inserted it: of masters that were not there, or of variants. #}
 select pg_catalog.array_agg(row(
@@ -201,8 +224,7 @@ select pg_catalog.array_agg(row(
 {%- endfor %}
 
     )::{{ 'batch_row' | relation(S) }})
-    into v_rows
-    from pg_catalog.unnest(v_rows) as r;
+    into v_rows from pg_catalog.unnest(v_rows) as r;
 {%- endmacro %}
 -- A batch: statement by statement and table by table in one fixed order, each in the order of its
 -- full key, so that imports of the same rows wait for each other and never deadlock. An INSERT has
@@ -403,35 +425,12 @@ begin
             v_differs := true;
             {{ find('variants') | indent(8) }}
         end if;
-        with made as (
-            insert into {{ m.variant.table | relation(m.schema) }} as t (
-{% for reference in m.variant.references %}
-                {{ reference.column | ident }}{{ ',' if m.variant.fields or not loop.last }}
-{% endfor %}
-{% for field in m.variant.fields %}
-                {{ field.column | ident }}{{ ',' if not loop.last }}
-{% endfor %}
-            )
-            select
-{% for reference in m.variant.references %}
-                r.{{ ('i_' ~ reference.master.name) | ident }}{{ ',' if m.variant.fields or not loop.last }}
-{% endfor %}
-{% for field in m.variant.fields %}
-                r.{{ field | raw }}{{ ',' if not loop.last }}
-{% endfor %}
-            from pg_catalog.unnest(v_rows) as r
-            where r.row_id is null
-            order by {% for reference in m.variant.references %}r.{{ ('i_' ~ reference.master.name) | ident }}{{ ', ' if not loop.last }}{% endfor %}
-
-            on conflict {{ m.variant | arbiter }} do nothing
-            returning t.{{ m.variant.id | ident }} as id, null as before, {{ m.variant | image_row('t') }} as after
-        ),
-
-        kept as (
-            {{ keep_images(m.variant, 'insert') | indent(4) }}
-        )
-
-        select coalesce(pg_catalog.array_agg(x.id), '{}') into v_new from made as x;
+        begin
+            {{ insert_variants(false) | indent(4) }}
+        -- another session was first with some of them, and has committed
+        exception when unique_violation then
+            {{ insert_variants(true) | indent(4) }}
+        end;
         v_inserted := array(
             select r.row_no from pg_catalog.unnest(v_rows) as r where r.row_id is null
         );
