@@ -685,9 +685,9 @@ select
         )
 
         select coalesce(pg_catalog.array_agg(x.id), '{}') into v_new from made as x;
-        -- what another row of the batch says, or where another session was first
+        -- where another session was first
         v_differs_item := v_differs_item or pg_catalog.cardinality(v_new) < (
-            select pg_catalog.count(*) from pg_catalog.unnest(v_rows) as r
+            select pg_catalog.count(distinct r.k_item collate "C") from pg_catalog.unnest(v_rows) as r
             where r.i_item is null
         );
     end if;

@@ -381,9 +381,10 @@ begin
 
         select coalesce(pg_catalog.array_agg(x.id), '{}') into {{ 'v_new' if master.required else 'v_ids' }} from made as x;
 {% if master.plain_fields %}
-        -- what another row of the batch says, or where another session was first
+        -- where another session was first{% if master.plain_fields | length > 1 %}, or what another row of the batch says{% endif %}
+
         {{ ('v_differs_' ~ master.name) | ident }} := {{ ('v_differs_' ~ master.name) | ident }} or pg_catalog.cardinality({{ 'v_new' if master.required else 'v_ids' }}) < (
-            select pg_catalog.count(*) from pg_catalog.unnest(v_rows) as r
+            select pg_catalog.count({% if master.plain_fields | length > 1 %}*{% else %}distinct r.{{ ('k_' ~ master.name) | ident }} collate "C"{% endif %}) from pg_catalog.unnest(v_rows) as r
             where {{ master | id_of('row') }} is null
         );
 {% endif %}
