@@ -109,6 +109,7 @@ def test_generated_columns_are_left_alone(owner: Connection, tmp_path: Path) -> 
         ("", {}, "is empty", "first line"),
         ("\n\n", {}, "is empty", "first line"),
         (b"\xff\xfea\x00", {}, "not UTF-8", "utf-16"),
+        (b"PK\x03\x04\x14\x00\x06\x00", {}, "is a ZIP archive", "Save the sheet as CSV"),
         (b"\x81\x82,x\n", {}, "cannot be read as utf-8-sig text", "encoding"),
     ],
 )

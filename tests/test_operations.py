@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from imports.jobs import items
+from pgtandem.deploy import deploy
 from support.databases import Connection, Database
 from support.shop import assert_in_step, migrate, one, prepared
 from test_guide import statements
@@ -20,6 +22,8 @@ def owner(db: Database) -> Connection:
     conn = db.owner()
     prepared(conn, 60)
     migrate(conn)
+    deploy(conn, [items()])
+    conn.execute("call tandem.prepare('items')")
     return conn
 
 
@@ -33,7 +37,7 @@ def test_the_statements_run(owner: Connection) -> None:
 
 def test_the_metrics_are_there(owner: Connection) -> None:
     named = set(re.findall(r"`(tandem_[a-z_]+)` \|", TEXT))
-    assert len(named) == 7
+    assert len(named) == 9
     there = {name for (name,) in owner.execute("select metric from tandem.metrics")}
     assert named <= there
 

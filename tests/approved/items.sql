@@ -778,6 +778,14 @@ select
         order by t.item_id
         for no key update of t;
         if found then
+            if exists (
+                select from pg_catalog.unnest(v_rows) as r
+                join public.item_master as t on t.item_id = r.i_item
+                where t.deleted_at is not null
+            ) then
+                raise exception 'another session has deleted rows of item_master'
+                using errcode = 'serialization_failure', hint = 'The same is tried again.';
+            end if;
             with due as materialized (
                 select
                     n.*, (select i from (select t.name, t.description) as i) as before

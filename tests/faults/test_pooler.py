@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -38,6 +39,12 @@ default_pool_size = 3
 """
 
 
+def listens(path: Path) -> bool:
+    """Whether a socket takes connections; its file is there a little earlier."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
+
+
 @contextmanager
 def pooled(shop: Database) -> Iterator[Database]:
     """The same shop as seen through a pooler that gives a session to a transaction alone."""
@@ -66,7 +73,7 @@ def pooled(shop: Database) -> Iterator[Database]:
         process = subprocess.Popen([program, "-q", str(folder / "pool.ini")])
         try:
             through = Through(shop.server, shop.clone_name, folder=folder)
-            wait_until((folder / ".s.PGSQL.6432").exists, "the pooler listens")
+            wait_until(lambda: listens(folder / ".s.PGSQL.6432"), "the pooler listens")
             yield through
         finally:
             process.terminate()

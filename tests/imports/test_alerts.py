@@ -130,7 +130,7 @@ def test_an_import_that_still_runs_is_too_long_before_it_ends(owner: Connection)
     assert fired(owner) == set()
     job(owner, state="running", seconds=700)
     assert fired(owner) == {"duration"}
-    assert "1 of them are not ended" in alert(owner, "duration")["detail"]
+    assert "still running: 1" in alert(owner, "duration")["detail"]
 
 
 def test_failures_of_imports_and_of_rows_are_apart(owner: Connection) -> None:

@@ -17,12 +17,6 @@ from support.databases import Connection, Database
 from support.locks import wait_for_lock_wait
 from support.shop import one
 
-
-def bug(reason: str) -> pytest.MarkDecorator:
-    """What is not as it should be yet."""
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 LAWS = """
 select sum(inserted + updated + unchanged + superseded + failed + suppressed) = case
     when state = 'done' then rows_in else next_row - 1 end
@@ -101,7 +95,6 @@ def test_a_policy_of_a_referring_table_runs_nothing_as_the_owner(import_db: Data
         assert app.execute("select who from planted.caught").fetchall() == []
 
 
-@bug("undo reads what it may not")
 def test_a_referring_table_that_the_owner_may_not_read_does_not_stop_undo(
     import_db: Database,
 ) -> None:
@@ -114,7 +107,6 @@ def test_a_referring_table_that_the_owner_may_not_read_does_not_stop_undo(
         assert one(owner, "select count(*) from item_master") == 0
 
 
-@bug("row security of the log is not looked at")
 def test_a_log_with_a_policy_runs_nothing_as_who_records(import_db: Database) -> None:
     with level(import_db, "old_app", "writer") as app:
         app.execute(EVIL)
@@ -238,7 +230,7 @@ def test_set_role_does_not_lend_a_level(import_db: Database) -> None:
     "content",
     [
         "'[5:6]={A,Red}'::text[]",
-        pytest.param("'[0:1]={A,Red}'::text[]", marks=bug("bounds are not looked at")),
+        "'[0:1]={A,Red}'::text[]",
         "'{{A,Red},{B,Blue}}'::text[]",
         "null",
         "'{}'::text[]",
@@ -503,7 +495,6 @@ def test_a_referenced_row_goes_during_a_batch(
     assert one(conn, dead) == 0
 
 
-@bug("a master is not looked at again")
 def test_an_item_that_an_app_deletes_with_its_variants_gets_no_live_one(
     import_db: Database,
 ) -> None:
@@ -626,7 +617,6 @@ def test_undo_keeps_a_revived_item_that_others_need(import_db: Database) -> None
 
 
 @pytest.mark.parametrize("edit", ["notes = 'of an app''s'", "deleted_at = now()"])
-@bug("images have imported columns alone")
 def test_undo_keeps_a_row_whose_other_columns_were_edited(import_db: Database, edit: str) -> None:
     conn = import_db.owner()
     conn.execute("alter table item_master add notes text")

@@ -502,6 +502,45 @@ def test_what_is_shown_for_people(import_db: Database, tmp_path: Path) -> None:
     ]
 
 
+def test_ignored_columns_an_undo_and_an_absent_worker_are_told(
+    import_db: Database, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "a.csv", ["name", "Prcie", "color"], [("T  Shirt", "1", "Red")])
+    done = pgtandem("import", "run", "items", path, dsn=import_db.owner_dsn)
+    assert (done.code, done.out.count("Prcie")) == (0, 1)
+    assert "1 row: row 1, name" in done.out
+    job = pgtandem("import", "status", "1", "--json", dsn=import_db.owner_dsn).json()
+    assert (job["ignored_columns"], job["undone"]) == (["Prcie"], False)
+    import_db.owner().execute("call tandem.undo_import(1)")
+    for arguments in (("1",), ()):
+        shown = pgtandem("import", "status", *arguments, dsn=import_db.owner_dsn)
+        assert "done, undone" in shown.out
+    same = pgtandem("import", "run", "items", path, dsn=import_db.owner_dsn)
+    assert (same.code, "It was undone" in same.err) == (1, True)
+    waits = import_file(import_db, path, "--background", "--again")
+    assert "None is there now" in waits.err
+
+
+def test_a_lost_session_is_told_how_to_go_on(import_db: Database, tmp_path: Path) -> None:
+    conn = import_db.owner()
+    conn.execute(
+        """
+        create function lose() returns trigger language plpgsql as $$
+        begin
+            perform pg_terminate_backend(pg_backend_pid());
+            return null;
+        end $$;
+        create trigger lose after insert on item_variant
+        for each statement execute function lose();
+        """
+    )
+    path = numbered(tmp_path / "a.csv", 5)
+    done = import_file(import_db, path)
+    assert (done.code, "Go on where it stopped:  pgtandem" in done.err) == (2, True), done.err
+    conn.execute("drop trigger lose on item_variant")
+    assert figures(imported(import_db, path)) == {"inserted": 5}
+
+
 def test_rows_that_two_sessions_import_at_once(import_db: Database, tmp_path: Path) -> None:
     """The same command twice is one import; the second one says that it is under way."""
     conn = import_db.owner()

@@ -234,6 +234,24 @@ def test_a_file_is_compared_and_the_waits_of_others_are_measured(
     assert one(conn, tables) == 0
 
 
+def test_a_file_under_other_names_and_a_table_with_a_short_key(
+    import_db: Database, tmp_path: Path
+) -> None:
+    import_db.owner().execute("alter table size_master alter size_name type varchar(4)")
+    file = tmp_path / "items.csv"
+    file.write_text("Title;Size;Cost\nShirt;M;12.50\nHat;L;9\n")
+    done = pgtandem(
+        *("import", "compare", "items", file, "--allow-lock", "--json"),
+        *("--field", "name=Title", "--field", "price=Cost"),
+        dsn=import_db.owner_dsn,
+    )
+    told = done.json()
+    assert done.code == 0, done.err
+    checks = {check["check_name"]: check for check in told["checks"]}
+    assert (checks["inserted"]["old"], checks["failed"]["old"]) == ("2", "0")
+    assert told["not_measured"] == []
+
+
 def test_the_command_exits_with_1_where_the_paths_differ(
     import_db: Database, tmp_path: Path
 ) -> None:

@@ -233,9 +233,12 @@ def test_the_kill_switch_is_for_what_is_submitted_next_and_says_what_waits(
     conn = import_db.owner()
     notices: list[str] = []
     conn.add_notice_handler(lambda said: notices.append(said.message_primary or ""))
+    set_flag(conn, kill_switch=True)
+    assert notices == []
+    set_flag(conn, kill_switch=False)
     waiting = submit(conn, [SHIRT])
     set_flag(conn, kill_switch=True)
-    assert notices == ["1 imports wait in the queue of the new path, and stay in it"]
+    assert notices == ["1 import waits in the queue of the new path, and stays there"]
     assert chosen(conn, waiting) == ("new", "default")
     assert chosen(conn, run(conn, [SHIRT])) == ("old", "kill switch")
     conn.execute("call tandem.run_import(%s)", (waiting,))

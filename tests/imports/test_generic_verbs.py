@@ -9,7 +9,7 @@ from imports.jobs import items, run, submit
 from pgtandem.deploy import deploy, undeploy
 from pgtandem.errors import TandemError
 from support.cli import pgtandem
-from support.databases import Database, dump
+from support.databases import Database, TestServer, dump
 from support.shop import Connection, one
 
 SYNC_VERBS = (
@@ -57,6 +57,12 @@ def test_status_metrics_and_doctor_know_it(import_db: Database) -> None:
     assert conn.execute(phase).fetchone() == ("ready", 1)
     metrics = "select value from tandem.metrics where metric = 'tandem_rejected_rows'"
     assert one(conn, metrics) == 1
+    submit(conn, [{"name": "Hat"}])
+    of_imports = "select metric, value from tandem.metrics where metric like 'tandem_import%'"
+    figures = {(name, value) for name, value in conn.execute(of_imports).fetchall()}
+    assert {("tandem_imports_queued", 1), ("tandem_imports_dead", 0)} <= figures
+    failed = 'select value from tandem.metrics where labels @> \'{"outcome": "failed"}\''
+    assert one(conn, failed) == 1
     states: dict[str, str] = dict(
         conn.execute(
             "select check_name, state from tandem.doctor('items') where subject = 'items'"
@@ -71,6 +77,21 @@ def test_status_metrics_and_doctor_know_it(import_db: Database) -> None:
     conn.execute("drop index idx_item_master_name_unique")
     needs = "select state from tandem.doctor('items') where check_name = 'what it needs'"
     assert one(conn, needs) == "problem"
+
+
+def test_the_plan_is_what_prepare_does(server: TestServer) -> None:
+    steps = "select count(*) from tandem.plan('items') where verb = 'prepare'"
+    with server.clone(None) as shop:
+        conn, dsn = shop.owner(), shop.owner_dsn
+        deploy(conn, [items()])
+        planned = one(conn, steps)
+        assert one(conn, f"{steps} and statement like 'alter table%'") == 0
+        assert "on the parent table on" not in pgtandem("plan", "items", dsn=dsn).out
+        done = pgtandem("prepare", "items", dsn=dsn)
+        assert f"{planned} statements, prepared" in done.err
+        assert "Next:  pgtandem import run items FILE" in done.err
+        assert one(conn, steps) == 0
+        assert "Nothing to report" in pgtandem("analyze", "items", dsn=dsn).err
 
 
 def test_a_missing_or_other_index_stops_an_import(import_db: Database) -> None:

@@ -71,6 +71,12 @@ def test_a_mapping_without_imports_has_a_page(import_db: Database, tmp_path: Pat
     assert "Nothing to compare yet" in " ".join(seen.texts)
 
 
+def test_a_page_that_cannot_be_written_is_named(import_db: Database, tmp_path: Path) -> None:
+    path = tmp_path / "none" / "x.html"
+    done = pgtandem("import", "report", "items", "-o", path, dsn=import_db.owner_dsn)
+    assert (done.code, done.err) == (1, f"{path}: No such file or directory.\n")
+
+
 def test_the_page_loads_and_runs_nothing(
     import_db: Database, owner: Connection, tmp_path: Path
 ) -> None:

@@ -39,8 +39,8 @@ def test_what_is_missing_is_said(import_db: Database) -> None:
     diag = refused(conn, RETIRE)
     assert diag.sqlstate == "TD081"
     assert diag.message_detail == (
-        "its flag is percentage:50; its kill switch is on; 1 users are denied the new path; "
-        f"1 imports of the old path are not done: {import_id}. Nothing was done."
+        "its flag is percentage:50; its kill switch is on; denied the new path: 9; "
+        f"imports of the old path that are not done: {import_id}. Nothing was done."
     )
     assert diag.message_hint is not None
     conn.execute(diag.message_hint.partition(";")[0].encode())

@@ -301,6 +301,37 @@ def test_a_header_without_the_item_is_refused(import_db: Database) -> None:
     assert counts(conn, done) == Counts(inserted=1)
 
 
+def test_a_header_with_a_name_twice_is_told_apart_from_one_without(import_db: Database) -> None:
+    conn = import_db.owner()
+    conn.execute("create temporary table staged (content text[])")
+    for header, hint in ((["name", "name"], "Rename all but one"), (["a", "b"], "Say which")):
+        with pytest.raises(psycopg.Error) as caught:
+            conn.execute(
+                "select tandem.submit_import('items', p_staging => 'staged', p_header => %s)",
+                (header,),
+            )
+        assert caught.value.sqlstate == "TD066"
+        assert str(caught.value.diag.message_hint).startswith(hint)
+
+
+def test_what_is_said_of_a_run_that_ends_early(import_db: Database) -> None:
+    conn = import_db.owner()
+    notices: list[str] = []
+    conn.add_notice_handler(lambda said: notices.append(said.message_primary or ""))
+    run(conn, [SHIRT])
+    assert notices[-1].endswith("rows/s, done")
+    run(conn, [SHIRT, {"name": ""}], max_failed=0)
+    assert "0 rows read of 2 (0 %)" in notices[-1]
+
+
+def test_an_import_that_is_not_there_is_refused(import_db: Database) -> None:
+    conn = import_db.owner()
+    with pytest.raises(psycopg.Error) as caught:
+        conn.execute("select tandem.cancel_import(9)")
+    hint = str(caught.value.diag.message_hint)
+    assert conn.execute(hint.partition(";")[0].encode()).fetchall() == []
+
+
 def test_an_empty_input_is_done(import_db: Database) -> None:
     conn = import_db.owner()
     done = run(conn, [], header=["name"])

@@ -9,7 +9,7 @@ import pytest
 
 from imports.jobs import names, run, submit, variants
 from support.databases import Database
-from support.shop import Connection
+from support.shop import Connection, one
 
 SHIRT = {"name": "Shirt", "color": "Red", "size": "M", "price": "12.50", "description": "soft"}
 
@@ -95,3 +95,29 @@ def test_only_what_has_ended_and_was_written_can_be_undone(import_db: Database) 
         with pytest.raises(psycopg.Error) as caught:
             conn.execute("call tandem.undo_import(%s)", (import_id,))
         assert caught.value.sqlstate == "TD067"
+
+
+@pytest.mark.parametrize("path", ["run_import", "run_import_locked"])
+def test_what_other_imports_have_written_meanwhile_hinders_no_undo(
+    import_db: Database, path: str
+) -> None:
+    conn = import_db.owner()
+    conn.execute("alter table item_master add seen timestamptz")
+    ids = []
+    for description in ("soft", "warm", "dry"):
+        ids.append(submit(conn, [{"name": "Shirt", "description": description}, {"name": "Hat"}]))
+        conn.execute(f"call tandem.{path}({ids[-1]})".encode())
+    for import_id in reversed(ids):
+        conn.execute("call tandem.undo_import(%s)", (import_id,))
+    assert one(conn, "select count(*) from item_master") == 0
+
+
+def test_a_row_that_was_written_since_is_kept_and_listed(import_db: Database) -> None:
+    conn = import_db.owner()
+    conn.execute("alter table item_master add seen timestamptz")
+    import_id = run(conn, [{"name": "Shirt"}, {"name": "Hat"}])
+    conn.execute("update item_master set seen = now() where name = 'Hat'")
+    conn.execute("call tandem.undo_import(%s)", (import_id,))
+    assert one(conn, "select array_agg(name) from item_master") == ["Hat"]
+    query = "select why from tandem.import_undone where outcome = 'kept'"
+    assert one(conn, query) == "something else has written it since"

@@ -21,13 +21,15 @@ from typing import Any, Final, NamedTuple
 import psycopg
 from psycopg import sql
 
-from pgtandem.records import BrokenRecord, Record, copy_blocks, open_records
+from pgtandem.records import BrokenRecord, Format, Record, copy_blocks, open_records
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 SAMPLE_SECONDS: Final = 0.004
 PROBE_SECONDS: Final = 0.002
 STAGING: Final = "pgtandem_compare"
+PROBE_CHARACTERS: Final = 18
+"""Of a probing row's key; fewer where its column is shorter."""
 _PHASES: Final = {"pgtandem compare old": "old", "pgtandem compare new": "new"}
 
 
@@ -85,7 +87,9 @@ class Measurement:
         ]
 
 
-def stage(conn: Connection, file: Path, *, encoding: str, delimiter: str | None) -> list[str]:
+def stage(
+    conn: Connection, file: Path, *, encoding: str, delimiter: str | None, format: Format | None
+) -> list[str]:
     """Copy a file into a temporary table of this session; the names of its header."""
     conn.execute(
         sql.SQL(
@@ -102,7 +106,9 @@ def stage(conn: Connection, file: Path, *, encoding: str, delimiter: str | None)
             else:
                 yield record
 
-    with open_records(file, encoding=encoding, delimiter=delimiter, unique=True) as records:
+    with open_records(
+        file, encoding=encoding, delimiter=delimiter, format=format, unique=True
+    ) as records:
         copy = sql.SQL("copy {} (line_no, last_line, content) from stdin").format(
             sql.Identifier(STAGING)
         )
@@ -124,7 +130,7 @@ def measuring(
     row = conn.execute(
         "select m.definition -> 'parts' from tandem.mapping as m where m.name = %s", (mapping,)
     ).fetchone()
-    writes = _writes(row[0]) if row else {}
+    writes = _writes(row[0], _lengths(conn, row[0])) if row else {}
     measurement, stop = Measurement(), Event()
     compared = conn.info.backend_pid
     with connect() as probing, connect() as sampling, ThreadPoolExecutor(2) as pool:
@@ -166,24 +172,57 @@ def _probe(
             begun = time.perf_counter()
             try:
                 with conn.transaction(force_rollback=True):
-                    made = conn.execute(write.insert, (f"probe {secrets.token_hex(6)}",)).fetchone()
+                    made = conn.execute(write.insert, (_probe_key(write.length),)).fetchone()
                     if write.refer is not None:
                         conn.execute(write.refer, made)
                 measurement.writes.append((begun, time.perf_counter()))
+            except psycopg.errors.UniqueViolation as error:
+                if write.length >= PROBE_CHARACTERS:  # a short key may be there: another one then
+                    _give_up(measurement, writes, table, error)
             except psycopg.Error as error:
-                reason = error.diag.message_primary or str(error)
-                measurement.unmeasured.append(f"{table}: {reason}")
-                del writes[table]
+                _give_up(measurement, writes, table, error)
+
+
+def _give_up(
+    measurement: Measurement, writes: dict[str, _Write], table: str, error: psycopg.Error
+) -> None:
+    reason = error.diag.message_primary or str(error)
+    measurement.unmeasured.append(f"{table}: {reason}")
+    del writes[table]
+
+
+def _probe_key(length: int) -> str:
+    """A key that no row has, of at most so many characters."""
+    whole = f"probe {secrets.token_hex(6)}"
+    return whole if length >= len(whole) else secrets.token_hex(length)[:length]
+
+
+def _lengths(conn: Connection, parts: list[dict[str, Any]]) -> dict[str, int]:
+    """How many characters the key of each master may have, at most PROBE_CHARACTERS."""
+    found: dict[str, int] = {}
+    for part in parts:
+        if "references" in part:
+            continue
+        row = conn.execute(
+            "select a.atttypmod - 4 from pg_catalog.pg_attribute as a"
+            " where a.attrelid = pg_catalog.to_regclass(%s) and a.attname = %s and a.atttypmod > 4"
+            " and a.atttypid in ('pg_catalog.varchar'::regtype, 'pg_catalog.bpchar'::regtype)",
+            (part["relation"], part["key"][0]),
+        ).fetchone()
+        found[part["relation"]] = min(row[0], PROBE_CHARACTERS) if row else PROBE_CHARACTERS
+    return found
 
 
 class _Write(NamedTuple):
     """A row of the probing session's own, and another one that refers to its id."""
 
     insert: sql.Composed
+    length: int
+    """Of the key that it writes."""
     refer: sql.Composed | None = None
 
 
-def _writes(parts: list[dict[str, Any]]) -> dict[str, _Write]:
+def _writes(parts: list[dict[str, Any]], lengths: dict[str, int]) -> dict[str, _Write]:
     """What the probing session runs for each table."""
     found: dict[str, _Write] = {}
     masters = [part for part in parts if "references" not in part]
@@ -193,7 +232,7 @@ def _writes(parts: list[dict[str, Any]]) -> dict[str, _Write]:
             sql.Identifier(part["key"][0]),
             sql.Identifier(part["id"]),
         )
-        found[part["relation"]] = _Write(insert)
+        found[part["relation"]] = _Write(insert, lengths[part["relation"]])
     item = next(part for part in masters if part["required"])
     for part in parts:
         for column, name in part.get("references", {}).items():
@@ -201,5 +240,5 @@ def _writes(parts: list[dict[str, Any]]) -> dict[str, _Write]:
                 refer = sql.SQL("insert into {} ({}) values (%s)").format(
                     sql.SQL(part["relation"]), sql.Identifier(column)
                 )
-                found[part["relation"]] = _Write(found[item["relation"]].insert, refer)
+                found[part["relation"]] = found[item["relation"]]._replace(refer=refer)
     return found

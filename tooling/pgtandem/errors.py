@@ -156,6 +156,8 @@ def describe(exc: BaseException) -> str:
     """The lines that a user reads for an error: message with SQLSTATE, DETAIL, HINT."""
     if isinstance(exc, psycopg.Error):
         exc = from_database(exc)
+    if isinstance(exc, OSError) and exc.filename is not None and exc.strerror:
+        return f"{exc.filename}: {exc.strerror}."
     if not isinstance(exc, PgTandemError):
         text = str(exc).strip()
         return f"{type(exc).__name__}: {text}" if text else type(exc).__name__

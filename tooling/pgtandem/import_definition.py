@@ -111,9 +111,14 @@ def _made_view(mapping: ImportMapping, name: str, macro: Macro) -> dict[str, obj
 
 
 def _made_indexes(mapping: ImportMapping, table: Table) -> list[dict[str, object]]:
-    """The unique index over live rows, and one to find deleted ones by their key."""
+    """The unique index over live rows, and one to find deleted ones by their key.
+
+    Of a variant that one is over all rows: an item that goes is looked up there by its foreign key,
+    whose query says nothing of live or deleted.
+    """
     listed = ", ".join(index_columns(table))
     deleted = ident(table.deleted)
+    is_partial = isinstance(table, Master)
     nulls = " nulls not distinct" if isinstance(table, Variant) else ""
     unique, gone = index_names(table)
     common = {
@@ -134,7 +139,7 @@ def _made_indexes(mapping: ImportMapping, table: Table) -> list[dict[str, object
             **common,
             "name": gone,
             "unique": False,
-            "only": f"where {deleted} is not null",
-            "form": f"({listed}) where ({deleted} IS NOT NULL)",
+            "only": f"where {deleted} is not null" if is_partial else None,
+            "form": f"({listed}) where ({deleted} IS NOT NULL)" if is_partial else f"({listed})",
         },
     ]

@@ -233,7 +233,8 @@ def _variant(section: Section, masters: tuple[Master, ...], numbers: Iterator[in
         id=section.name("id"),
         deleted=section.name("deleted", "deleted_at"),
         fields=fields,
-        references=tuple(references),
+        # the item first, so that an index over all of them serves its foreign key as well
+        references=tuple(sorted(references, key=lambda one: not one.master.required)),
     )
     section.finish()
     return variant
@@ -281,9 +282,9 @@ def key_columns(table: Table) -> tuple[str, ...]:
 
 
 def index_names(table: Table) -> tuple[str, str]:
-    """The unique index over live rows, and the one over deleted ones."""
+    """The unique index over live rows; the one over deleted ones, of a variant over all."""
     columns = key_columns(table)
     return (
         object_name("idx", table.table, *columns, "unique"),
-        object_name("idx", table.table, *columns, "deleted"),
+        object_name("idx", table.table, *columns, *(["deleted"] * isinstance(table, Master))),
     )

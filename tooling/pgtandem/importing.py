@@ -475,6 +475,16 @@ def no_import(import_id: int) -> UsageError:
     )
 
 
+def require_writable(path: Path) -> None:
+    """Raise UsageError where `write_failed` could not write there, before there is anything."""
+    try:
+        part = path.with_name(path.name + ".part")
+        part.touch()
+        part.unlink()
+    except OSError as error:
+        raise UsageError(f"The file {path} cannot be written: {error.strerror}.") from error
+
+
 @contextmanager
 def _whole(path: Path) -> Iterator[TextIO]:
     """A file that takes its place when it is written; with a mark for spreadsheets."""

@@ -58,6 +58,7 @@ _SMALL_BLOCK_CHARACTERS: Final = 4 * 1024
 _COPY_BYTES: Final = 64 * 1024
 _COPY_RECORDS: Final = 500
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_ZIP_MAGIC: Final = b"PK\x03\x04"
 _UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNQUOTED_HINT: Final = "Correct the quotes."
 _UNFIT_HINT: Final = "Remove it, or give the file's real encoding."
@@ -631,10 +632,17 @@ class _Text:
         self._bytes = _HashedBytes(file)
         self._buffered = io.BufferedReader(self._bytes, 64 * 1024)
         try:
-            start = self._buffered.peek(2)[:2]
+            first = self._buffered.peek(4)[:4]
         except OSError as exc:
             self._buffered.close()
             raise _unopened(path, exc) from exc
+        start = first[:2]
+        if first == _ZIP_MAGIC:
+            self._buffered.close()
+            raise FileError(
+                f"The file {path} is a ZIP archive, as .xlsx and .ods files are, not text.",
+                hint="Save the sheet as CSV in the spreadsheet program, or unpack the archive.",
+            )
         if start in _UTF16_MARKS and name in ("utf-8", "utf-8-sig"):
             self._buffered.close()
             raise FileError(f"The file {path} is not UTF-8.", hint="Its encoding is utf-16.")

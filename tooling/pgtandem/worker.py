@@ -16,6 +16,7 @@ import psycopg
 
 from pgtandem.connection import Connection, Target, connect
 from pgtandem.errors import PgTandemError, describe, from_database
+from pgtandem.slow_batches import slow_batches_cancelled
 
 CHANNEL: Final = "tandem_imports"
 WAKE_SECONDS: Final = 0.5
@@ -104,8 +105,9 @@ class Worker:
 
         thread = threading.Thread(target=drain, name="imports", daemon=True)
         thread.start()
-        while thread.is_alive() and not self._stop.is_set():
-            thread.join(WAKE_SECONDS)
+        with slow_batches_cancelled(self.target, self.say):
+            while thread.is_alive() and not self._stop.is_set():
+                thread.join(WAKE_SECONDS)
         if thread.is_alive():
             self._ask_to_stop(conn)
             thread.join(GRACE_SECONDS)

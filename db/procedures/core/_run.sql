@@ -90,12 +90,14 @@ begin
                     set constraints all immediate;
                     v_error := null;
                 -- lint: others: a row may raise anything; it is rejected or raised again below
-                exception when others then
+                exception when query_canceled or others then
                     get stacked diagnostics v_message = message_text, v_hint = pg_exception_hint;
-                    v_error := tandem._failure(sqlstate, v_message)
-                        || pg_catalog.jsonb_build_object('hint', v_hint);
+                    v_error := case when sqlstate = '57014' then tandem._slow_batch(r_run.run_id)
+                        else tandem._failure(sqlstate, v_message)
+                            || pg_catalog.jsonb_build_object('hint', v_hint) end;
                     r_step := null;
-                    if (v_error ->> 'retry')::boolean or not (v_error ->> 'row')::boolean then
+                    if v_error is null or (v_error ->> 'retry')::boolean
+                        or not (v_error ->> 'row')::boolean then
                         raise;
                     end if;
                 end;
@@ -106,9 +108,13 @@ begin
             end if;
         exception
             -- lint: others: a row may raise anything; it is retried, isolated or raised again below
-            when others then
+            when query_canceled or others then
                 get stacked diagnostics v_message = message_text;
-                v_failure := tandem._failure(sqlstate, v_message);
+                v_failure := case when sqlstate = '57014' then tandem._slow_batch(r_run.run_id)
+                    else tandem._failure(sqlstate, v_message) end;
+                if v_failure is null then
+                    raise;
+                end if;
                 declare
                     v_detail text;
                     v_context text;
@@ -117,9 +123,10 @@ begin
                         v_detail = pg_exception_detail,
                         v_hint = pg_exception_hint,
                         v_context = pg_exception_context;
-                    v_failure := v_failure || pg_catalog.jsonb_build_object(
+                    -- what a failure says of itself counts more
+                    v_failure := pg_catalog.jsonb_build_object(
                         'detail', v_detail, 'hint', v_hint, 'context', v_context
-                    );
+                    ) || v_failure;
                 end;
         end;
         if v_failure is not null then
@@ -233,6 +240,7 @@ $_run$;
 
 comment on procedure tandem._run(text, text, jsonb, boolean) is
 'The one loop that commits: begins or resumes a run, executes its step function batch by batch, '
-'commits each with its cursor, retries deadlocks and lock timeouts, isolates a row that fails, '
+'commits each with its cursor, retries deadlocks and lock timeouts, isolates a row that fails or '
+'takes too long, '
 'holds while asked to, says how far it is. p_raise false: an error is left in tandem.run, for who '
 'does several runs. Called by the public verbs.';

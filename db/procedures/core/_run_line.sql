@@ -11,12 +11,14 @@ as $_run_line$
         pg_catalog.concat_ws(' ', r.kind, r.mapping),
         case when (r.params ->> 'dry_run')::boolean then ' (dry run)' end, r.read_rows,
         case when r.total_rows > 0 then pg_catalog.format(
-            ' of %s (%s %%)', r.total_rows, case r.state when 'done' then 100
+            ' of %s (%s %%)', r.total_rows, case
+                -- an import's total is exact, and it may end before its last row; others' is not
+                when r.state = 'done' and r.kind <> 'run_import' then 100
                 else least(100, 100 * r.read_rows / r.total_rows) end) end,
         r.written_rows, r.unchanged_rows, r.rejected_rows, r.batches,
         coalesce(s.rate, 0),
         case when r.state <> 'running' then ', ' || r.state end,
-        ': ' || r.message
+        ': ' || nullif(r.message, r.state)
     ) end
     from tandem.run as r
     cross join lateral (

@@ -25,6 +25,8 @@ as $_settings$
     ('import_max_rows', '50000', 'rows', 'largest input of an import'),
     ('import_timeout_seconds', '600', 'seconds',
         'an import that takes longer stops between two batches, and can go on'),
+    ('import_batch_timeout_seconds', '30', 'seconds',
+        'tandem.cancel_slow_batches cancels a batch of an import that takes longer; 0: never'),
     ('import_background_threshold', '1000', 'rows',
         'an import of more rows than this is left to a worker'),
     ('import_max_retries', '3', 'times',

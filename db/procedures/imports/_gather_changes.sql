@@ -9,7 +9,8 @@ as $_gather_changes$
     with single as (
         delete from tandem.import_change as c
         where c.import_id = p_import and c.from_row between p_from and p_to
-        returning c.from_row, c.table_name, c.action, (c.images -> 0)::jsonb as image
+        returning c.from_row, c.table_name, c.action, (c.images -> 0)::jsonb as image,
+            c.xmin as writer
     ),
 
     -- what was changed twice, was once what it was first, and is what it was made last
@@ -20,15 +21,19 @@ as $_gather_changes$
                 s.image -> 0,
                 (pg_catalog.array_agg(s.image -> 1 order by s.from_row))[1],
                 (pg_catalog.array_agg(s.image -> 2 order by s.from_row desc))[1]
-            ) as image
+            ) as image,
+            (pg_catalog.array_agg(s.writer order by s.from_row desc))[1] as writer
         from single as s
         group by s.table_name, s.action, s.image -> 0
     )
 
-    insert into tandem.import_change (import_id, from_row, table_name, action, images)
+    insert into tandem.import_change (
+        import_id, from_row, table_name, action, images, written_by
+    )
     select
         p_import, b.from_row, w.table_name, w.action,
-        pg_catalog.json_agg(w.image order by w.first_row)
+        pg_catalog.json_agg(w.image order by w.first_row),
+        pg_catalog.array_agg(w.writer)
     from whole as w
     cross join lateral (
         values (p_from + (w.first_row - p_from) / p_batch_rows * p_batch_rows)

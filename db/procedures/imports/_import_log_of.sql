@@ -1,4 +1,5 @@
--- Only a table: a view may be code of somebody else's, and would be run with the caller's rights.
+-- Only a table, without policies: a view may be code of somebody else's, and would be run with the
+-- caller's rights.
 create or replace function tandem._import_log_of(p_mapping text, p_log text) returns regclass
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -20,11 +21,20 @@ begin
         v_log := pg_catalog.to_regclass(pg_catalog.format('%I.%I', v_parts[1], 'import_logs_old'));
     end if;
     if exists (
-        select from pg_catalog.pg_class as c where c.oid = v_log and c.relkind not in ('r', 'p')
-    ) then
-        raise exception '% is no table', v_log
+        with recursive parts (relation) as (
+            select v_log::oid
+            union
+            select i.inhrelid from parts as p
+            join pg_catalog.pg_inherits as i on i.inhparent = p.relation
+        )
+
+        select from parts as p
+        join pg_catalog.pg_class as c on c.oid = p.relation and c.relkind not in ('r', 'p')
+    ) or pg_catalog.row_security_active(v_log) then
+        raise exception '% is no plain table', v_log
         using errcode = 'invalid_parameter_value',
-            detail = 'Reading a view or a foreign table would run what somebody has put there.',
+            detail = 'Reading a view, a foreign table or row policies would run what somebody has '
+            'put there.',
             hint = 'Copy it: CREATE TABLE ... AS SELECT created_at, duration_seconds, status ...';
     end if;
     return v_log;

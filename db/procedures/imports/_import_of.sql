@@ -9,8 +9,8 @@ begin
     select * into r_job from tandem.import_job as j where j.import_id = p_import;
     if not found then
         raise exception 'there is no import %', p_import
-        using errcode = 'no_data_found', detail = 'No row of tandem.import_jobs has this id.',
-            hint = 'SELECT * FROM tandem.import_jobs ORDER BY import_id DESC; lists them.';
+        using errcode = 'no_data_found', detail = 'No row of tandem.import_job has this id.',
+            hint = 'SELECT * FROM tandem.import_job ORDER BY import_id DESC; lists them.';
     end if;
     return r_job;
 end

@@ -8,6 +8,7 @@ declare
     v_places integer[];
     v_wrong text;
     v_item text;
+    v_is_twice boolean := false;
 begin
     select pg_catalog.format('p_fields names %s, which is no field of the import', k.name)
     into v_wrong
@@ -24,8 +25,9 @@ begin
                 'the header has %s for the field %s', case h.matches
                     when 0 then 'no ' || pg_catalog.quote_literal(p_fields ->> f.name)
                     else pg_catalog.format('%s names', h.matches) end, f.name
-            )) filter (where h.matches > 1 or h.matches = 0 and p_fields ? f.name)
-        into v_places, v_wrong
+            )) filter (where h.matches > 1 or h.matches = 0 and p_fields ? f.name),
+            coalesce(pg_catalog.bool_or(h.matches > 1), false)
+        into v_places, v_wrong, v_is_twice
         from (
             select e.item ->> 'name' as name, e.position
             from pg_catalog.jsonb_array_elements(v_definition -> 'fields') with ordinality
@@ -68,10 +70,13 @@ begin
                         as e (item, position)
                 )
             ),
-            hint = pg_catalog.format(
-                'Say which is which: p_fields => ''{"%s": "a name of the header"}'', or '
-                '--field %s=NAME of pgtandem import run. Nothing was submitted.', v_item, v_item
-            );
+            hint = case when v_is_twice
+                then 'Rename all but one of them in the header, or say which other name it is: '
+                    'p_fields, or --field of pgtandem import run. Nothing was submitted.'
+                else pg_catalog.format(
+                    'Say which is which: p_fields => ''{"%s": "a name of the header"}'', or '
+                    '--field %s=NAME of pgtandem import run. Nothing was submitted.', v_item, v_item
+                ) end;
     end if;
     return v_places;
 end

@@ -30,6 +30,8 @@ as $_plan_import$
             as note
         from tandem._missing(p_mapping) as x
         left join pg_catalog.pg_class as c on c.oid = pg_catalog.to_regclass(x.relation)
+        -- a table that is made has its columns
+        where x.kind <> 'column' or c.oid is not null
         union all
         select
             2, 1, 'import', null, 'ROW EXCLUSIVE; rows that differ FOR NO KEY UPDATE',

@@ -12,6 +12,9 @@ declare
     );
     v_count bigint;
 begin
+    delete from tandem.slow_batch as s
+    using tandem.run as r
+    where r.import_id = any (v_imports) and s.run_id = r.run_id;
     delete from tandem.import_row as r where r.import_id = any (v_imports);
     delete from tandem.import_mark as k where k.import_id = any (v_imports);
     delete from tandem.import_change as c where c.import_id = any (v_imports);

@@ -16,9 +16,14 @@ begin
     end if;
     raise exception 'imports of % still take the new path, which needs its indexes', p_mapping
     using errcode = 'TD068',
-        detail = pg_catalog.format(
-            'Its flag is %s; %s imports of the new path are queued or running.',
-            coalesce(v_value, 'not set, which means the new path'), v_waiting
+        detail = pg_catalog.concat(
+            'Its flag is ', coalesce(v_value, 'not set, which means the new path'), case
+                when v_waiting > 0 then pg_catalog.format(
+                    '; of the new path %s queued or running',
+                    case v_waiting when 1 then '1 import is'
+                        else pg_catalog.concat(v_waiting, ' imports are') end
+                )
+            end, '.'
         ),
         hint = pg_catalog.format(
             'SELECT tandem.set_import_flag(%L, ''false''); and let those imports end, or cancel '

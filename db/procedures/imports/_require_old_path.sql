@@ -16,7 +16,8 @@ begin
         using errcode = 'TD080',
             detail = pg_catalog.format('It was taken away at %s; there is nothing to choose.',
                 r_mapping.phase_since::timestamptz(0)),
-            hint = 'Submit the rows again: all imports take the new path.';
+            hint = 'All imports take the new path; rows that one of the old path has are to be '
+            'submitted again.';
     end if;
 end
 $_require_old_path$;

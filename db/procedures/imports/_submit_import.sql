@@ -70,7 +70,8 @@ begin
     insert into tandem.import_row (
         import_id, row_no, line_no, last_line, is_durable, fault, content
     )
-    select v_import, i.row_no, i.line_no, i.last_line, v_is_durable, i.fault, i.content
+    -- [:] numbers the fields from 1, whatever bounds an array has
+    select v_import, i.row_no, i.line_no, i.last_line, v_is_durable, i.fault, i.content[:]
     from pg_catalog.unnest(p_input) with ordinality
         as i (line_no, last_line, fault, content, row_no);
     -- one for an import, never one for a batch: each is a lock that all commits wait for

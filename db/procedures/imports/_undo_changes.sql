@@ -69,8 +69,11 @@ begin
                 ) as c (own, other)
             ) as condition
             from tandem._references_to(v_relation::regclass) as r
-            -- what is deleted softly stays with what is
-            where p_action = 'insert' or r.relation not in (
+            join pg_catalog.pg_constraint as k on k.oid = r.constraint_id
+            -- what may not be read is left to a foreign key that refuses; what is deleted softly
+            -- stays with what is
+            where p_action = 'insert' and (r.is_readable or k.confdeltype not in ('a', 'r'))
+            or p_action = 'revive' and r.relation not in (
                 select (v.item ->> 'relation')::regclass
                 from tandem.import_job as j
                 cross join lateral tandem._mapping_of(j.mapping) as m
@@ -125,7 +128,7 @@ begin
         ),
 
         locked as (
-            select t.%2$s as id, %4$s as now
+            select t.%2$s as id, %4$s as now, t.xmin as writer
             from %1$s as t
             join image as i on i.id = t.%2$s
         ),
@@ -134,10 +137,22 @@ begin
             select d.*, case
                 when d.now is null then ''it is not there any more''
                 when d.now <> d.after then ''it was edited since''
+                -- to be removed with columns that we know nothing of
+                when $4 = ''insert'' and d.writer not in (
+                    select c.xmin from tandem.import_change as c
+                    where c.import_id >= $1 and c.table_name = $2
+                    union all
+                    select w.writer from tandem.import_change as c
+                    cross join lateral pg_catalog.unnest(c.written_by) as w (writer)
+                    where c.import_id >= $1 and c.table_name = $2
+                    union all
+                    select u.xmin from tandem.import_undone as u
+                    where u.import_id >= $1 and u.table_name = $2 and u.action <> ''insert''
+                ) then ''something else has written it since''
                 %5$s
             end as why
             from (
-                select i.id, i.before, i.after, l.now
+                select i.id, i.before, i.after, l.now, l.writer
                 from image as i
                 left join locked as l on l.id = i.id
             ) as d

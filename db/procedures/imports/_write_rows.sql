@@ -117,7 +117,8 @@ n.{{ object_name('s', field.name) | ident }} and {{ field | differs_from('t', 'n
 {%- endmacro %}
 {% macro update(table) %}
 {# What differs is locked first, in the order of its ids, and then written: what another transaction has committed
-   meanwhile is seen, as each statement has a snapshot of its own. #}
+   meanwhile is seen, as each statement has a snapshot of its own. What was deleted meanwhile is looked for anew, by the
+   loop's next try. #}
 perform from {{ table.table | relation(m.schema) }} as t
     join (
         {{ voices(table) }}
@@ -126,6 +127,16 @@ perform from {{ table.table | relation(m.schema) }} as t
     order by t.{{ table.id | ident }}
     for no key update of t;
     if found then
+{% if table != m.variant %}
+        if exists (
+            select from pg_catalog.unnest(v_rows) as r
+            join {{ table.table | relation(m.schema) }} as t on t.{{ table.id | ident }} = r.{{ ('i_' ~ table.name) | ident }}
+            where t.{{ table.deleted | ident }} is not null
+        ) then
+            raise exception {{ ('another session has deleted rows of ' ~ table.table) | literal }}
+            using errcode = 'serialization_failure', hint = 'The same is tried again.';
+        end if;
+{% endif %}
         with due as materialized (
             select
                 n.*, {{ table | image_row('t') }} as before

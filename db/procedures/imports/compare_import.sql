@@ -23,7 +23,8 @@ begin
         using errcode = 'TD082',
             detail = 'The old path really runs, and nobody else writes these tables until it has '
             'ended and been taken back.',
-            hint = 'On a copy, or when all may wait: p_allow_lock => true.';
+            hint = 'On a copy, or when all may wait: p_allow_lock => true, or --allow-lock of '
+            'pgtandem import compare.';
     end if;
     return query select c.* from tandem._compare_import(
         tandem.submit_import(

@@ -36,7 +36,7 @@ begin
         end, case when r_batches.batches = 0
             then pg_catalog.format('not measurable here: no batch of about %s rows yet', v_size)
             else pg_catalog.format(
-                'p95 of %s batches of about %s rows is %s ms; 50 to 250 are well: others wait '
+                'p95 of %s batches of about %s rows is %s ms; between 50 and 250 others wait '
                 'so long at most, and the commits cost little', r_batches.batches, v_size,
                 r_batches.p95
             )
@@ -58,7 +58,7 @@ begin
                     and pg_catalog.pg_relation_size(i.relid) > 16 * 8192
                     then 'warning: no import has used it; EXPLAIN a batch''s look-up, and ANALYZE'
             end, pg_catalog.format(
-                'scanned %s times, %s imports; a table of a few pages is read without',
+                'scanned %s times in %s imports; a table of a few pages is read without it',
                 i.idx_scan, v_imports
             )
         from tandem._requirements(p_mapping) as q
@@ -73,13 +73,15 @@ begin
                 when t.n_tup_upd > 1000 and t.n_tup_hot_upd < 0.5 * t.n_tup_upd
                     then pg_catalog.format('ALTER TABLE %s SET (fillfactor = 85);', t.relation)
             end, pg_catalog.format(
-                '%s dead of %s; %s %% of %s updates stayed in their page (HOT), which a '
-                'fillfactor below 100 helps where they change no indexed column',
-                t.n_dead_tup, t.n_live_tup + t.n_dead_tup,
-                coalesce(
-                    pg_catalog.round(100.0 * t.n_tup_hot_upd / nullif(t.n_tup_upd, 0), 0), 100
-                ), t.n_tup_upd
-            )
+                '%s dead of %s', t.n_dead_tup, t.n_live_tup + t.n_dead_tup
+            ) || case
+                when t.n_tup_upd > 0 then pg_catalog.format(
+                    '; %s %% of %s updates stayed in their page (HOT), which a fillfactor below '
+                    '100 helps where they change no indexed column',
+                    pg_catalog.round(100.0 * t.n_tup_hot_upd / t.n_tup_upd, 0), t.n_tup_upd
+                )
+                else '; no updates'
+            end
         from tables as t
         union all
         select

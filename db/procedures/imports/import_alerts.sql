@@ -71,8 +71,8 @@ begin
             2, 'duration', 'warning', s.longest, v_seconds, s.timed, 1, null,
             s.slow > 0,
             pg_catalog.format(
-                '%s of %s imports took longer than %s s, %s of them are not ended', s.slow,
-                s.timed, v_seconds, s.late
+                '%s of %s imports took longer than %s s%s', s.slow, s.timed, v_seconds,
+                case when s.late > 0 then pg_catalog.format(' (still running: %s)', s.late) end
             ), 'look at the database (tandem.import_advice, tandem.doctor)',
             'select o.import_id, o.outcome, o.seconds, o.row_count, o.started_at, o.ended_at, '
             'b.batches, b.milliseconds, b.longest_ms '

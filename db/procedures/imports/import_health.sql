@@ -69,7 +69,8 @@ as $import_health$
             when v.verdict = 'done' then pg_catalog.format('ended, %s rows failed', v.failed)
             when v.verdict = 'cancelled' then 'it was cancelled'
             when v.verdict = 'dead' then pg_catalog.format(
-                '%s (%s), after %s tries', v.error_message, v.error_sqlstate, v.tries)
+                '%s (%s), after %s', v.error_message, v.error_sqlstate, case v.tries
+                    when 1 then '1 try' else pg_catalog.concat(v.tries, ' tries') end)
             when v.verdict = 'slow' then pg_catalog.format(
                 'at this rate it needs more than its %s seconds', v.timeout_seconds)
             when v.verdict = 'running' then pg_catalog.format(
@@ -83,14 +84,21 @@ as $import_health$
             when v.run_after > pg_catalog.clock_timestamp() then pg_catalog.format(
                 'it is tried again at %s, after %s (%s)', v.run_after::timestamptz(0),
                 v.error_message, v.error_sqlstate)
-            when v.is_durable then pg_catalog.format('it waits for one of %s workers', v.workers)
+            when v.is_durable then case v.workers
+                when 0 then 'it waits for a worker, and none is there'
+                when 1 then 'it waits for the worker'
+                else pg_catalog.format('it waits for one of %s workers', v.workers) end
             else 'it waits for who submitted it to run it'
         end,
         coalesce(v.last_batch, v.finished_at, v.started_at, v.created_at), v.next_row - 1,
         v.rows_in, v.at_run, case when v.is_alive then v.at_pid end, v.blockers, case
             when v.verdict = 'dead' then pg_catalog.format(
-                'Remove the cause, then SELECT tandem.redrive_import(%s); or tandem.cancel_import',
-                v.import_id)
+                case v.error_sqlstate
+                    -- the same rows fail again
+                    when 'TD064' then 'Submit the corrected rows; SELECT tandem.cancel_import(%s);'
+                    else 'Remove the cause, then SELECT tandem.redrive_import(%1$s); or end it: '
+                        'SELECT tandem.cancel_import(%1$s);'
+                end, v.import_id)
             when v.is_alive and v.verdict = 'stalled' then pg_catalog.format(
                 'SELECT pg_cancel_backend(%s); ends what is in the way, %s the import itself; it '
                 'goes on where it stopped', coalesce(v.blockers[1], v.at_pid),

@@ -18,16 +18,15 @@ begin
     v_missing := pg_catalog.concat_ws('; ',
         case when r_flag.value <> 'true' then pg_catalog.format('its flag is %s', r_flag.value) end,
         case when r_flag.kill_switch then 'its kill switch is on' end,
-        case when r_flag.denied <> '{}' then pg_catalog.format('%s users are denied the new path',
-            pg_catalog.cardinality(r_flag.denied)) end,
+        case when r_flag.denied <> '{}' then pg_catalog.format(
+            'denied the new path: %s', pg_catalog.array_to_string(r_flag.denied, ', ')
+        ) end,
         (
-            select pg_catalog.format('%s imports of the old path are not done: %s',
-                pg_catalog.count(*), pg_catalog.string_agg(
-                    j.import_id::text, ', ' order by j.import_id
-                ))
+            select 'imports of the old path that are not done: ' || pg_catalog.string_agg(
+                j.import_id::text, ', ' order by j.import_id
+            )
             from tandem.import_job as j
             where j.mapping = p_mapping and j.importer = 'old' and j.state in ('queued', 'running')
-            having pg_catalog.count(*) > 0
         )
     );
     if v_missing <> '' then

@@ -50,9 +50,14 @@ begin
     if p_kill_switch then
         select pg_catalog.count(*) into v_waiting from tandem.import_job as j
         where j.mapping = p_mapping and j.importer = 'new' and j.state = 'queued';
-        raise notice '% imports wait in the queue of the new path, and stay in it', v_waiting
-        using hint = 'SELECT tandem.cancel_import(id); or CALL tandem.run_import_locked(id); does '
-            'one by the old path.';
+        if v_waiting > 0 then
+            raise notice '% in the queue of the new path, and % there', case v_waiting
+                when 1 then '1 import waits'
+                else pg_catalog.concat(v_waiting, ' imports wait') end,
+                case v_waiting when 1 then 'stays' else 'stay' end
+            using hint = 'SELECT tandem.cancel_import(id); ends one, CALL '
+                'tandem.run_import_locked(id); does one by the old path.';
+        end if;
     end if;
 end
 $set_import_flag$;

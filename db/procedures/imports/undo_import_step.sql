@@ -15,25 +15,35 @@ declare
     v_errors bigint;
 begin
     perform tandem._import_to_undo(r_run.import_id);
-    select c.*, t.part into r_batch
-    from tandem.import_change as c
-    join lateral (
-        select t.item as part, t.position
-        from tandem._mapping_of(p_mapping) as m
-        cross join lateral pg_catalog.jsonb_array_elements(m.definition -> 'parts')
-            with ordinality as t (item, position)
-        where t.item ->> 'table' = c.table_name
-    ) as t on true
-    where c.import_id = r_run.import_id and exists (
-        select from pg_catalog.jsonb_array_elements(c.images::jsonb) as i (image)
+    -- in order first, so that only one of them is looked into; what is before the cursor is done
+    select o.* into r_batch
+    from (
+        select c.*, t.part, p.place
+        from tandem.import_change as c
+        join lateral (
+            select i.item as part, i.position
+            from tandem._mapping_of(p_mapping) as m
+            cross join lateral pg_catalog.jsonb_array_elements(m.definition -> 'parts')
+                with ordinality as i (item, position)
+            where i.item ->> 'table' = c.table_name
+        ) as t on true
+        cross join lateral (
+            select array[-t.position, -c.from_row, pg_catalog.array_position(
+                array['update', 'revive', 'insert'], c.action
+            )] as place
+        ) as p
+        where c.import_id = r_run.import_id
+            and p.place >= coalesce((r_run.cursor ->> 'place')::bigint[], p.place)
+        order by p.place
+        offset 0
+    ) as o
+    where exists (
+        select from pg_catalog.jsonb_array_elements(o.images::jsonb) as i (image)
         where not exists (
             select from tandem.import_undone as u
-            where u.import_id = c.import_id and u.from_row = c.from_row
-                and u.table_name = c.table_name and u.row_id = i.image ->> 0 and u.action = c.action
+            where u.import_id = o.import_id and u.from_row = o.from_row
+                and u.table_name = o.table_name and u.row_id = i.image ->> 0 and u.action = o.action
         )
-    )
-    order by t.position desc, c.from_row desc, pg_catalog.array_position(
-        array['update', 'revive', 'insert'], c.action
     )
     limit 1;
     if not found then
@@ -48,7 +58,9 @@ begin
     r_result.written_rows := v_reversed;
     r_result.rejected_rows := v_errors;
     r_result.unchanged_rows := r_result.read_rows - v_reversed - v_errors;
-    r_result.cursor := pg_catalog.jsonb_build_object('stage', r_batch.table_name);
+    r_result.cursor := pg_catalog.jsonb_build_object(
+        'stage', r_batch.table_name, 'place', r_batch.place::text
+    );
     return r_result;
 end
 $undo_import_step$;

@@ -76,7 +76,9 @@ begin
         ('tandem_runs', r.runs), ('tandem_runs_failed', r.failed),
         ('tandem_runs_running', r.running), ('tandem_run_rows_read', r.rows_read),
         ('tandem_run_rows_rejected', r.rejected)
-    ) as x (metric, value);
+    ) as x (metric, value)
+    union all
+    select i.metric, i.labels, i.value from tandem._import_metrics() as i;
 end
 $_metrics$;
 

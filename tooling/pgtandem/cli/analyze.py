@@ -23,8 +23,10 @@ def command(state: State, mapping: str, as_json: bool) -> None:
         findings = select(db.conn, "select * from tandem.analyze(%s)", mapping)
     if as_json:
         print_json(findings.as_objects())
-    else:
+    elif findings.rows:
         print_table(findings.columns, findings.rows, limit=300)
+    else:
+        say("Nothing to report: nothing stands in the way.")
     blockers = findings.column("severity").count("blocker")
     if blockers:
         say(f"{blockers} blocker{'s' if blockers > 1 else ''}: the column cure says what to do.")

@@ -68,7 +68,7 @@ def _show_whole(steps: list[dict[str, Any]]) -> None:
             step["step"],
             step["verb"],
             step["statement"],
-            _joined(step["lock_mode"], "on", step["relation"]),
+            _lock(step["lock_mode"], step["relation"]),
             step["blocks"],
             _cost(step["estimated_seconds"], step["wal_bytes"], step["disk_bytes"]),
             step["run_by"],
@@ -85,8 +85,11 @@ def _blocks(text: str | None) -> str | None:
     return text and f"blocks {text}"
 
 
-def _joined(first: str | None, word: str, second: str | None) -> str:
-    return f"{first} {word} {second}" if first and second else first or second or ""
+def _lock(mode: str | None, relation: str | None) -> str:
+    """A lock and what is locked, which the mode may say itself."""
+    if mode and relation and " on " not in mode:
+        return f"{mode} on {relation}"
+    return mode or relation or ""
 
 
 def _cost(seconds: float | None, wal: int | None, disk: int | None) -> str:

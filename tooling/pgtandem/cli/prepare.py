@@ -20,7 +20,7 @@ from pgtandem.cli.options import (
     this_command,
 )
 from pgtandem.cli.output import select
-from pgtandem.cli.running import call
+from pgtandem.cli.running import call, phase_of
 from pgtandem.errors import Retryable, from_database
 
 ATTEMPTS: Final = 3
@@ -59,7 +59,10 @@ def command(state: State, mapping: str) -> None:
         )
         for statement, relation in steps.rows:
             _run_alone(db, concurrently(statement), relation)
-    say(f"{mapping} is prepared. Next:  pgtandem analyze {mapping}")
+        # an import's mapping is ready then
+        is_import = phase_of(db, mapping) in ("ready", "retired")
+    following = f"import run {mapping} FILE" if is_import else f"analyze {mapping}"
+    say(f"{mapping} is prepared. Next:  pgtandem {following}")
 
 
 def concurrently(statement: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
 import click
@@ -11,6 +12,7 @@ from pgtandem.cli.group import EXIT_INTERRUPTED
 from pgtandem.cli.options import Database, notice_text, say, show_notice, this_command
 from pgtandem.cli.output import scalar, select
 from pgtandem.progress import Stopped, call_with_bar
+from pgtandem.slow_batches import slow_batches_cancelled
 
 _LATEST_RUN: Final = """
 select r.run_id, r.kind, r.mapping, r.state, r.total_rows, r.read_rows, r.written_rows,
@@ -47,17 +49,19 @@ def call(
 ) -> None:
     """CALL with a bar; Ctrl-C ends it in the server, says how to go on, and exits with 130."""
     db.conn.remove_notice_handler(show_notice)
+    watch = nullcontext() if import_id is None else slow_batches_cancelled(db.target, say)
     try:
-        call_with_bar(
-            db.target,
-            db.conn,
-            statement,
-            arguments,
-            kind=kind,
-            mapping=mapping,
-            notice=notice_text,
-            import_id=import_id,
-        )
+        with watch:
+            call_with_bar(
+                db.target,
+                db.conn,
+                statement,
+                arguments,
+                kind=kind,
+                mapping=mapping,
+                notice=notice_text,
+                import_id=import_id,
+            )
     except Stopped:
         say(
             f"Stopped, in the server too. Nothing that {kind} has committed is lost.\n"

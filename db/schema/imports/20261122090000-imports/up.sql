@@ -167,13 +167,15 @@ create table tandem.import_change (
     table_name text not null,
     action text not null,
     images json not null,
+    written_by xid[],
     constraint import_change_pkey primary key (import_id, from_row, table_name, action),
     constraint import_change_action_check check (action in ('insert', 'update', 'revive'))
 );
 
 comment on table tandem.import_change is
 'What a batch of an import changed: images is an array of [id, before, after], the imported '
-'columns before (null for an insert) and after. tandem.import_changes shows a row each.';
+'columns before (null for an insert) and after. tandem.import_changes shows a row each. '
+'written_by: the transactions that wrote the rows, where it was not the one of this line.';
 
 alter table tandem.rejected_row
 add column import_id bigint,
@@ -204,6 +206,8 @@ insert into tandem.setting (name, value, unit, description) values
 ('import_max_rows', '50000', 'rows', 'largest input of an import'),
 ('import_timeout_seconds', '600', 'seconds',
     'an import that takes longer stops between two batches, and can go on'),
+('import_batch_timeout_seconds', '30', 'seconds',
+    'tandem.cancel_slow_batches cancels a batch of an import that takes longer; 0: never'),
 ('import_background_threshold', '1000', 'rows',
     'an import of more rows than this is left to a worker'),
 ('import_max_retries', '3', 'times',
@@ -231,6 +235,17 @@ create table tandem.import_cancel (
 
 comment on table tandem.import_cancel is
 'Imports that are to end before their next batch.';
+
+-- No reference to the run either, whose row a batch locks as well.
+create table tandem.slow_batch (
+    run_id bigint not null,
+    transaction_started timestamptz not null,
+    constraint slow_batch_pkey primary key (run_id)
+);
+
+comment on table tandem.slow_batch is
+'Batches that tandem.cancel_slow_batches is to cancel, or has cancelled, till the loop sees it: '
+'so it knows whether a cancel is the end of a batch or of the run.';
 
 create table tandem.import_worker (
     backend_pid integer not null,

@@ -17,7 +17,6 @@ create table tandem.duplicate_plan (
     keeper_id text,
     old_name text not null,
     new_name text,
-    score numeric,
     moves jsonb not null default '{}',
     unknown jsonb not null default '{}',
     ignored text[] not null default '{}',
@@ -52,8 +51,7 @@ comment on table tandem.duplicate_plan is
 'unknown: rows that hold its id in a column without a foreign key, which forbid a merge unless '
 'ignored lists the column. Admins may change action, loser_id, keeper_id, new_name, ignored and '
 'approved until it is applied; for another keeper of a group, exchange the two ids in its row and '
-'give the others of the group the new keeper_id. score: how sure a match is, where it was found by '
-'likeness.';
+'give the others of the group the new keeper_id.';
 
 create table tandem.duplicate_change (
     change_id bigint generated always as identity,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -14,8 +15,8 @@ from pgtandem.errors import EXIT_REFUSED
 
 _COMPARE: Final = """
 select * from tandem.compare_import(
-    %s, p_staging => %s::regclass, p_header => %s::text[], p_duplicates => %s, p_deleted => %s,
-    p_empty => %s, p_order => %s, p_allow_lock => %s
+    %s, p_staging => %s::regclass, p_header => %s::text[], p_fields => %s::jsonb,
+    p_duplicates => %s, p_deleted => %s, p_empty => %s, p_order => %s, p_allow_lock => %s
 )
 """
 
@@ -24,8 +25,21 @@ select * from tandem.compare_import(
 @mapping_argument
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--allow-lock", is_flag=True, help="The old path may lock the tables for real.")
-@click.option("--delimiter", help="Default: a tab for .tsv and .tab, else a comma.")
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="FIELD=NAME",
+    help="As of `pgtandem import run`. Repeatable.",
+)
 @click.option("--encoding", default="utf-8-sig", show_default=True)
+@click.option("--delimiter", help="Default: a tab for .tsv and .tab, else what the header has.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["csv", "jsonl"]),
+    help="Default: by the file's name.",
+)
 @click.option("--duplicates", type=click.Choice(["first", "last", "error"]), default="last")
 @click.option("--deleted", type=click.Choice(["revive", "create", "error"]), default="revive")
 @click.option("--empty", type=click.Choice(["keep", "clear"]), default="keep")
@@ -37,8 +51,10 @@ def command(  # noqa: PLR0917
     mapping: str,
     file: Path,
     allow_lock: bool,
-    delimiter: str | None,
+    fields: tuple[str, ...],
     encoding: str,
+    delimiter: str | None,
+    format_: Any,
     duplicates: str,
     deleted: str,
     empty: str,
@@ -55,10 +71,12 @@ def command(  # noqa: PLR0917
     """
     from pgtandem.compare import STAGING, measuring, stage
     from pgtandem.connection import connect
+    from pgtandem.importing import parse_fields
 
+    named = json.dumps(parse_fields(fields))
     with database(state) as db:
-        header = stage(db.conn, file, encoding=encoding, delimiter=delimiter)
-        arguments = (mapping, STAGING, header, duplicates, deleted, empty, order, allow_lock)
+        header = stage(db.conn, file, encoding=encoding, delimiter=delimiter, format=format_)
+        arguments = (mapping, STAGING, header, named, duplicates, deleted, empty, order, allow_lock)
         if not allow_lock:
             # says why it is refused, and measures nothing
             select(db.conn, _COMPARE, *arguments)

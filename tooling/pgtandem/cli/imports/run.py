@@ -12,7 +12,13 @@ import click
 import psycopg
 from click.core import ParameterSource
 
-from pgtandem.cli.imports.shown import exit_code_of, import_as_object, is_open, print_import
+from pgtandem.cli.imports.shown import (
+    exit_code_of,
+    import_as_object,
+    is_open,
+    print_import,
+    rows_of,
+)
 from pgtandem.cli.options import (
     Database,
     State,
@@ -21,6 +27,7 @@ from pgtandem.cli.options import (
     json_option,
     mapping_argument,
     say,
+    this_command,
 )
 from pgtandem.cli.output import print_json, scalar, select
 from pgtandem.cli.running import call
@@ -194,9 +201,10 @@ def command(
     unless told so. A file that `pgtandem import failed` wrote is imported as it is, after it was
     corrected.
 
-    Exit code: 0 all rows are in or left to a worker, 1 some failed or the import was given up.
+    Exit code: 0 all rows are in or left to a worker, 1 some failed, or the import was given up or
+    undone.
     """
-    from pgtandem.importing import Options, parse_fields, server_limits
+    from pgtandem.importing import Options, parse_fields, require_writable, server_limits
 
     if context.get_parameter_source("background") is ParameterSource.DEFAULT:
         background = None
@@ -215,9 +223,13 @@ def command(
         timeout_seconds=timeout,
         user=user,
     )
-    if failed_file is not None and failed_file.resolve() == file.resolve():
-        raise UsageError("--failed would write over the file that is imported.")
+    if failed_file is not None:
+        if failed_file.resolve() == file.resolve():
+            raise UsageError("--failed would write over the file that is imported.")
+        require_writable(failed_file)
     with database(state) as db:
+        if dry_run:
+            _require_sight(db)
         limits = server_limits(db.conn)
         given = [limit for limit in (limits.max_rows, max_rows) if limit is not None]
         place = _Place(background, limits.background_threshold if threshold is None else threshold)
@@ -328,6 +340,10 @@ class _Import:
                 return
             except psycopg.Error as error:
                 if self.db.conn.closed:
+                    say(
+                        "The session is lost; whole batches that it has done stay. "
+                        f"Go on where it stopped:  {this_command()}"
+                    )
                     raise
                 wait = scalar(self.db.conn, _AGAIN, import_id)
                 if wait is None:
@@ -368,28 +384,50 @@ def _finish(db: Database, import_id: int, failed_file: Path | None, *, as_json: 
         say(f"Import {import_id} is submitted. A worker does it; operators see how far it is.")
         return
     if failed_file is not None and not is_open(job):
-        job["failed_file"] = _write_failed(db, import_id, failed_file) if job["repairs"] else None
+        job["failed_file"] = _write_failed(db, import_id, failed_file, job["repairs"])
     if as_json:
         print_json(job)
     else:
         print_import(job)
-    if is_open(job):
-        say(f"A worker does it.  Watch it:  pgtandem import status {import_id}")
-        if failed_file is not None:
-            say(f"Its failed rows later:  pgtandem import failed {import_id} -o {failed_file}")
-    elif job["repairs"] and failed_file is not None:
-        say(f"The failed rows are in {failed_file}. Correct them there, then import that file.")
-    elif job["repairs"]:
-        say(f"The failed rows to correct:  pgtandem import failed {import_id} -o FILE.csv")
+    _say_next(job, import_id, failed_file)
     if job["suppressed"]:
-        say(f"{job['suppressed']:,} rows were swallowed by a trigger of the tables.")
+        say(f"{rows_of(job['suppressed'])} swallowed by a trigger of the tables.")
     if job["dry_run"]:
         say("Nothing was written.")
     raise click.exceptions.Exit(exit_code_of(job))
 
 
-def _write_failed(db: Database, import_id: int, path: Path) -> str:
+def _say_next(job: dict[str, Any], import_id: int, failed_file: Path | None) -> None:
+    """What is to be done about an import that is not done, or has failed rows."""
+    if is_open(job):
+        say(f"A worker does it.  Watch it:  pgtandem import status {import_id}")
+        if not job["workers"]:
+            say("None is there now; this is one:  pgtandem worker")
+        if failed_file is not None:
+            say(f"Its failed rows later:  pgtandem import failed {import_id} -o {failed_file}")
+    elif job["undone"]:
+        say("It was undone: what it wrote was taken back. Once more: --again")
+    elif job["repairs"] and failed_file is not None:
+        say(f"The failed rows are in {failed_file}. Correct them there, then import that file.")
+    elif job["repairs"]:
+        say(f"The failed rows to correct:  pgtandem import failed {import_id} -o FILE.csv")
+
+
+def _write_failed(db: Database, import_id: int, path: Path, repairs: object) -> str | None:
+    """Write the failed rows; where none failed, over those of an earlier import alone."""
     from pgtandem.importing import write_failed
 
-    write_failed(db.conn, import_id, path)
-    return str(path)
+    if repairs or path.exists():
+        write_failed(db.conn, import_id, path)
+    return str(path) if repairs else None
+
+
+def _require_sight(db: Database) -> None:
+    """Refuse a dry run to who could not see what it says."""
+    query = "select has_table_privilege('tandem.rejected_row', 'select')"
+    if not scalar(db.conn, query):
+        raise UsageError(
+            "A dry run would tell you nothing: this role may hand imports in, not see them.",
+            detail="Nothing was submitted.",
+            hint="Have an operator try the file: tandem.grant_to(role, 'operator').",
+        )

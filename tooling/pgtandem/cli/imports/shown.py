@@ -11,6 +11,7 @@ from pgtandem.cli.output import print_record, print_table, scalar, select
 from pgtandem.errors import EXIT_DONE, EXIT_REFUSED
 
 SHOWN_CHANGES: Final = 20
+SHOWN_IGNORED: Final = 10
 COUNTS: Final = ("inserted", "updated", "unchanged", "superseded", "failed", "suppressed")
 
 JOBS: Final = """
@@ -25,6 +26,17 @@ select j.import_id, j.mapping, j.source as file,
     extract(epoch from coalesce(j.finished_at, clock_timestamp()) - j.started_at)::float8
     as seconds,
     j.user_id as "user", j.submitted_by, j.created_at, j.started_at, j.finished_at, j.warnings,
+    array(
+        select h.name from unnest(j.header) with ordinality as h (name, place)
+        where h.place <> all (array_remove(j.places, null)) and h.name <> ''
+        order by h.place
+    ) as ignored_columns,
+    exists (select from tandem.import_undone as u where u.import_id = j.import_id) as undone,
+    (
+        select count(*) from tandem.import_worker as w
+        join pg_stat_activity as a on a.pid = w.backend_pid
+        where w.mapping is null or w.mapping = j.mapping
+    ) as workers,
     j.is_durable as durable, exists (
         select from tandem.import_cancel as x where x.import_id = j.import_id
     ) as cancel_requested, j.error_sqlstate, j.error_message, j.error_hint
@@ -71,12 +83,15 @@ def import_as_object(db: Database, import_id: int) -> dict[str, Any] | None:
 def print_import(job: dict[str, Any]) -> None:
     """An import for people."""
     kind = ", a dry run: nothing is written" if job["dry_run"] else ""
+    kind += ", undone" if job["undone"] else ""
     pairs: list[tuple[str, object]] = [
         ("import", f"{job['import_id']} of {job['mapping']} ({job['state']}{kind})"),
         ("file", job["file"]),
-        ("rows", job["rows_in"]),
-        *((f"  {name}", job[name]) for name in COUNTS),
     ]
+    if ignored := job["ignored_columns"]:
+        more = f" and {len(ignored) - SHOWN_IGNORED} more" if len(ignored) > SHOWN_IGNORED else ""
+        pairs.append(("ignored columns", ", ".join(ignored[:SHOWN_IGNORED]) + more))
+    pairs += [("rows", job["rows_in"]), *((f"  {name}", job[name]) for name in COUNTS)]
     left = job["rows_in"] - job["rows_done"]
     if left:
         pairs.append(("  not done", left))
@@ -88,7 +103,8 @@ def print_import(job: dict[str, Any]) -> None:
         if job["error_hint"]:
             pairs.append(("hint", job["error_hint"]))
     for kind, found in sorted(job["warnings"].items()):
-        pairs.append((f"warning: {kind}", f"{found['rows']:,} rows: {'; '.join(found['samples'])}"))
+        rows = f"{found['rows']:,} row{'' if found['rows'] == 1 else 's'}"
+        pairs.append((f"warning: {kind}", f"{rows}: {'; '.join(found['samples'])}"))
     print_record(pairs)
     if job["repairs"]:
         print_table(
@@ -114,7 +130,7 @@ def is_open(job: dict[str, Any]) -> bool:
 
 def exit_code_of(job: dict[str, Any]) -> int:
     """0 where all rows are in, or are yet to be brought in; else 1."""
-    is_bad = job["repairs"] or job["state"] in ("dead", "cancelled")
+    is_bad = job["repairs"] or job["state"] in ("dead", "cancelled") or job["undone"]
     return EXIT_REFUSED if is_bad and not is_open(job) else EXIT_DONE
 
 
@@ -122,6 +138,11 @@ def who(job: dict[str, Any]) -> str:
     """Whom an import is for, and who handed it in where that is another."""
     by, user = job["submitted_by"], job["user"]
     return by if user in (None, by) else f"{user} ({by})"
+
+
+def rows_of(number: int) -> str:
+    """How many rows were."""
+    return "1 row was" if number == 1 else f"{number:,} rows were"
 
 
 def _changed(changed: dict[str, Any]) -> str:

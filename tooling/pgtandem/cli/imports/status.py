@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from pgtandem.cli.imports.shown import COUNTS, JOBS, import_as_object, print_import, who
@@ -51,7 +53,7 @@ def command(state: State, *, import_id: int | None, limit: int, as_json: bool) -
             (
                 job["import_id"],
                 job["file"],
-                f"{job['state']} (dry run)" if job["dry_run"] else job["state"],
+                _state(job),
                 job["rows_in"],
                 *(job[name] for name in COUNTS),
                 job["seconds"],
@@ -62,3 +64,9 @@ def command(state: State, *, import_id: int | None, limit: int, as_json: bool) -
         ],
         limit=60,
     )
+
+
+def _state(job: dict[str, Any]) -> str:
+    if job["dry_run"]:
+        return f"{job['state']} (dry run)"
+    return f"{job['state']}, undone" if job["undone"] else str(job["state"])
