@@ -32,12 +32,14 @@ comment on type tandem_items.batch_row is
 -- All that can be said of an input before anything of it is written, in one pass: what is no value
 -- of its column, which rows name the same key, which contradict each other about a master. A row
 -- that is in order leaves nothing behind here. No statistics say how many records there are, and a
--- nested loop over all of them would not end.
+-- nested loop over all of them would not end. What is off makes plans look costly: to compile them
+-- would take longer than the check.
 create or replace function tandem_items._check_rows(p_import bigint, p_run bigint) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 set work_mem = '64MB'
+set jit = off
 as $_check_rows$
 declare
     r_job tandem.import_job;
@@ -56,8 +58,8 @@ begin
                 p.f_name is not null and p.k_item is null or
                 pg_catalog.octet_length(p.f_name) < 12 and tandem._is_placeholder(p.f_name) or
                 pg_catalog.octet_length(p.k_item) > 2600 or
-                not p.f_price ~ '^[+-]?(0*[0-9]{1,10}([.][0-9]{0,2}0*)?|[.][0-9]{1,2}0*)$' or
-                case when p.f_quantity ~ '^[+-]?[0-9]{1,19}$' then p.f_quantity::numeric not between -2147483648 and 2147483647 else p.f_quantity is not null end
+                not (pg_catalog.octet_length(p.f_price) <= 10 and p.f_price ~ '^[0-9]+([.][0-9]{0,2})?$' or p.f_price ~ '^[+-]?(0*[0-9]{1,10}([.][0-9]{0,2}0*)?|[.][0-9]{1,2}0*)$') or
+                case when pg_catalog.octet_length(p.f_quantity) <= 9 and p.f_quantity !~ '[^0-9]' then false when p.f_quantity ~ '^[+-]?[0-9]{1,19}$' then p.f_quantity::numeric not between -2147483648 and 2147483647 else p.f_quantity is not null end
             , false) as is_bad,
             pg_catalog.concat('|', pg_catalog.concat_ws('|', p.f_color, p.f_size, p.f_name), '|') collate pg_catalog."C" ~ '[^ -~]|  |[|] | [|]' as is_odd
         from (
@@ -200,13 +202,13 @@ select
                     8, 'price'::text, '22P02',
                     pg_catalog.format('%L is no number that fits numeric(12,2)', pg_catalog.left(p.f_price, 100)),
                     'Write digits with a point, at most 10 before and 2 after it; no currency, no thousands, no exponent.',
-                    not p.f_price ~ '^[+-]?(0*[0-9]{1,10}([.][0-9]{0,2}0*)?|[.][0-9]{1,2}0*)$'
+                    not (pg_catalog.octet_length(p.f_price) <= 10 and p.f_price ~ '^[0-9]+([.][0-9]{0,2})?$' or p.f_price ~ '^[+-]?(0*[0-9]{1,10}([.][0-9]{0,2}0*)?|[.][0-9]{1,2}0*)$')
                 ),
                 (
                     9, 'quantity'::text, '22P02',
                     pg_catalog.format('%L is no whole number of the type integer', pg_catalog.left(p.f_quantity, 100)),
                     'Write digits alone, with a sign at most.',
-                    case when p.f_quantity ~ '^[+-]?[0-9]{1,19}$' then p.f_quantity::numeric not between -2147483648 and 2147483647 else p.f_quantity is not null end
+                    case when pg_catalog.octet_length(p.f_quantity) <= 9 and p.f_quantity !~ '[^0-9]' then false when p.f_quantity ~ '^[+-]?[0-9]{1,19}$' then p.f_quantity::numeric not between -2147483648 and 2147483647 else p.f_quantity is not null end
                 )
             ) as y (position, field, sqlstate, message, hint, applies)
             -- a record that could not be read says nothing else
@@ -302,13 +304,15 @@ comment on function tandem_items._check_rows(bigint, bigint) is
 -- full key, so that imports of the same rows wait for each other and never deadlock. An INSERT has
 -- only what is not there, so that a row which is there costs no sequence value; an UPDATE only what
 -- differs, so that the rest costs no WAL. Plans are kept from batch to batch: one that was made when a
--- table was small has to be right when the import has filled it, so they all go by the indexes.
+-- table was small has to be right when the import has filled it, so they all go by the indexes; none
+-- is compiled, however costly it looks for that.
 create or replace function tandem_items._write_rows(
     p_import bigint, p_run bigint, p_from integer, p_to integer
 ) returns tandem.import_counts
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set jit = off
 as $_write_rows$
 declare
     r_job tandem.import_job;
@@ -491,9 +495,8 @@ select
                 )
 
                 insert into tandem.import_change (import_id, from_row, table_name, action, images)
-                select
-                    p_import, p_from, 'color_master', 'revive',
-                    pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.id, x.before, x.after))
+                select p_import, p_from, 'color_master', 'revive',
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
                 from made as x
                 having pg_catalog.count(*) > 0;
                 v_updated := v_updated || v_named;
@@ -510,14 +513,13 @@ select
             )
             order by r.k_color collate "C", r.row_no
             on conflict (tandem.import_key(color_name)) where deleted_at is null do nothing
-            returning t.color_id as id, null::jsonb as before, pg_catalog.jsonb_build_object('color_name', t.color_name) as after
+            returning t.color_id as id, null as before, (select i from (select t.color_name) as i) as after
         ),
 
         kept as (
             insert into tandem.import_change (import_id, from_row, table_name, action, images)
-            select
-                p_import, p_from, 'color_master', 'insert',
-                pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.id, x.before, x.after))
+            select p_import, p_from, 'color_master', 'insert',
+                pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
             from made as x
             having pg_catalog.count(*) > 0
         )
@@ -572,9 +574,8 @@ select
                 )
 
                 insert into tandem.import_change (import_id, from_row, table_name, action, images)
-                select
-                    p_import, p_from, 'size_master', 'revive',
-                    pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.id, x.before, x.after))
+                select p_import, p_from, 'size_master', 'revive',
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
                 from made as x
                 having pg_catalog.count(*) > 0;
                 v_updated := v_updated || v_named;
@@ -591,14 +592,13 @@ select
             )
             order by r.k_size collate "C", r.row_no
             on conflict (tandem.import_key(size_name)) where deleted_at is null do nothing
-            returning t.size_id as id, null::jsonb as before, pg_catalog.jsonb_build_object('size_name', t.size_name) as after
+            returning t.size_id as id, null as before, (select i from (select t.size_name) as i) as after
         ),
 
         kept as (
             insert into tandem.import_change (import_id, from_row, table_name, action, images)
-            select
-                p_import, p_from, 'size_master', 'insert',
-                pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.id, x.before, x.after))
+            select p_import, p_from, 'size_master', 'insert',
+                pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
             from made as x
             having pg_catalog.count(*) > 0
         )
@@ -653,9 +653,8 @@ select
                 )
 
                 insert into tandem.import_change (import_id, from_row, table_name, action, images)
-                select
-                    p_import, p_from, 'item_master', 'revive',
-                    pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.id, x.before, x.after))
+                select p_import, p_from, 'item_master', 'revive',
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
                 from made as x
                 having pg_catalog.count(*) > 0;
                 v_updated := v_updated || v_named;
@@ -674,22 +673,21 @@ select
             order by r.k_item collate "C",
                 v_places[4] is not null and (r.f_description is not null or v_clears) and r.row_no <> all (v_overruled_description) desc, r.row_no
             on conflict (name) where deleted_at is null do nothing
-            returning t.item_id as id, null::jsonb as before, pg_catalog.jsonb_build_object('name', t.name, 'description', t.description) as after
+            returning t.item_id as id, null as before, (select i from (select t.name, t.description) as i) as after
         ),
 
         kept as (
             insert into tandem.import_change (import_id, from_row, table_name, action, images)
-            select
-                p_import, p_from, 'item_master', 'insert',
-                pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.id, x.before, x.after))
+            select p_import, p_from, 'item_master', 'insert',
+                pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
             from made as x
             having pg_catalog.count(*) > 0
         )
 
         select coalesce(pg_catalog.array_agg(x.id), '{}') into v_new from made as x;
-        -- what another row of the batch says, or where another session was first
+        -- where another session was first
         v_differs_item := v_differs_item or pg_catalog.cardinality(v_new) < (
-            select pg_catalog.count(*) from pg_catalog.unnest(v_rows) as r
+            select pg_catalog.count(distinct r.k_item collate "C") from pg_catalog.unnest(v_rows) as r
             where r.i_item is null
         );
     end if;
@@ -716,8 +714,7 @@ select
             r.f_price,
             r.f_quantity
         )::tandem_items.batch_row)
-        into v_rows
-        from pg_catalog.unnest(v_rows) as r;
+        into v_rows from pg_catalog.unnest(v_rows) as r;
         select
             pg_catalog.array_agg(r.row_no) filter (
                 where r.k_color is not null and r.i_color is null
@@ -791,7 +788,7 @@ select
             end if;
             with due as materialized (
                 select
-                    n.*, pg_catalog.jsonb_build_object('name', t.name, 'description', t.description) as before
+                    n.*, (select i from (select t.name, t.description) as i) as before
                 from public.item_master as t
                 join (
                     select
@@ -816,14 +813,13 @@ select
                     description = case when n.s_description then n.f_description else t.description end
                 from due as n
                 where t.item_id = n.id
-                returning t.item_id as id, n.row_no, n.before, pg_catalog.jsonb_build_object('name', t.name, 'description', t.description) as after
+                returning t.item_id as id, n.row_no, n.before, (select i from (select t.name, t.description) as i) as after
             ),
 
             kept as (
                 insert into tandem.import_change (import_id, from_row, table_name, action, images)
-                select
-                    p_import, p_from, 'item_master', 'update',
-                    pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.id, x.before, x.after))
+                select p_import, p_from, 'item_master', 'update',
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
                 from made as x
                 having pg_catalog.count(*) > 0
             )
@@ -899,9 +895,8 @@ select
                 )
 
                 insert into tandem.import_change (import_id, from_row, table_name, action, images)
-                select
-                    p_import, p_from, 'item_variant', 'revive',
-                    pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.id, x.before, x.after))
+                select p_import, p_from, 'item_variant', 'revive',
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
                 from made as x
                 having pg_catalog.count(*) > 0;
                 v_updated := v_updated || v_named;
@@ -928,42 +923,49 @@ select
                 r.f_price,
                 r.f_quantity
             )::tandem_items.batch_row)
-            into v_rows
-            from pg_catalog.unnest(v_rows) as r;
+            into v_rows from pg_catalog.unnest(v_rows) as r;
         end if;
-        with made as (
-            insert into public.item_variant as t (
-                item_id,
-                color_id,
-                size_id,
-                sku,
-                price,
-                quantity
+        begin
+            with made as (
+                insert into public.item_variant as t (item_id, color_id, size_id, sku, price, quantity)
+                select r.i_item, r.i_color, r.i_size, r.f_sku, r.f_price, r.f_quantity
+                from pg_catalog.unnest(v_rows) as r
+                where r.row_id is null
+                order by r.i_item, r.i_color, r.i_size
+                returning t.variant_id as id, null as before, (select i from (select t.item_id, t.color_id, t.size_id, t.sku, t.price, t.quantity) as i) as after
+            ),
+
+            kept as (
+                insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                select p_import, p_from, 'item_variant', 'insert',
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
+                from made as x
+                having pg_catalog.count(*) > 0
             )
-            select
-                r.i_item,
-                r.i_color,
-                r.i_size,
-                r.f_sku,
-                r.f_price,
-                r.f_quantity
-            from pg_catalog.unnest(v_rows) as r
-            where r.row_id is null
-            order by r.i_item, r.i_color, r.i_size
-            on conflict (item_id, color_id, size_id) where deleted_at is null do nothing
-            returning t.variant_id as id, null::jsonb as before, pg_catalog.jsonb_build_object('item_id', t.item_id, 'color_id', t.color_id, 'size_id', t.size_id, 'sku', t.sku, 'price', t.price, 'quantity', t.quantity) as after
-        ),
 
-        kept as (
-            insert into tandem.import_change (import_id, from_row, table_name, action, images)
-            select
-                p_import, p_from, 'item_variant', 'insert',
-                pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.id, x.before, x.after))
-            from made as x
-            having pg_catalog.count(*) > 0
-        )
+            select coalesce(pg_catalog.array_agg(x.id), '{}') into v_new from made as x;
+        -- another session was first with some of them, and has committed
+        exception when unique_violation then
+            with made as (
+                insert into public.item_variant as t (item_id, color_id, size_id, sku, price, quantity)
+                select r.i_item, r.i_color, r.i_size, r.f_sku, r.f_price, r.f_quantity
+                from pg_catalog.unnest(v_rows) as r
+                where r.row_id is null
+                order by r.i_item, r.i_color, r.i_size
+                on conflict (item_id, color_id, size_id) where deleted_at is null do nothing
+                returning t.variant_id as id, null as before, (select i from (select t.item_id, t.color_id, t.size_id, t.sku, t.price, t.quantity) as i) as after
+            ),
 
-        select coalesce(pg_catalog.array_agg(x.id), '{}') into v_new from made as x;
+            kept as (
+                insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                select p_import, p_from, 'item_variant', 'insert',
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
+                from made as x
+                having pg_catalog.count(*) > 0
+            )
+
+            select coalesce(pg_catalog.array_agg(x.id), '{}') into v_new from made as x;
+        end;
         v_inserted := array(
             select r.row_no from pg_catalog.unnest(v_rows) as r where r.row_id is null
         );
@@ -988,8 +990,7 @@ select
                 r.f_price,
                 r.f_quantity
             )::tandem_items.batch_row)
-            into v_rows
-            from pg_catalog.unnest(v_rows) as r;
+            into v_rows from pg_catalog.unnest(v_rows) as r;
             v_differs := true;
             v_named := array(
                 select r.row_no from pg_catalog.unnest(v_rows) as r where r.row_id is null
@@ -1026,7 +1027,7 @@ select
         if found then
             with due as materialized (
                 select
-                    n.*, pg_catalog.jsonb_build_object('item_id', t.item_id, 'color_id', t.color_id, 'size_id', t.size_id, 'sku', t.sku, 'price', t.price, 'quantity', t.quantity) as before
+                    n.*, (select i from (select t.item_id, t.color_id, t.size_id, t.sku, t.price, t.quantity) as i) as before
                 from public.item_variant as t
                 join (
                     select
@@ -1048,14 +1049,13 @@ select
                     quantity = case when n.s_quantity then n.f_quantity else t.quantity end
                 from due as n
                 where t.variant_id = n.id
-                returning t.variant_id as id, n.row_no, n.before, pg_catalog.jsonb_build_object('item_id', t.item_id, 'color_id', t.color_id, 'size_id', t.size_id, 'sku', t.sku, 'price', t.price, 'quantity', t.quantity) as after
+                returning t.variant_id as id, n.row_no, n.before, (select i from (select t.item_id, t.color_id, t.size_id, t.sku, t.price, t.quantity) as i) as after
             ),
 
             kept as (
                 insert into tandem.import_change (import_id, from_row, table_name, action, images)
-                select
-                    p_import, p_from, 'item_variant', 'update',
-                    pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.id, x.before, x.after))
+                select p_import, p_from, 'item_variant', 'update',
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
                 from made as x
                 having pg_catalog.count(*) > 0
             )
@@ -1217,7 +1217,7 @@ select
                                 if found then
                                     insert into tandem.import_change (import_id, from_row, table_name, action, images)
                                     values (p_import, r_in.row_no, 'color_master', 'revive',
-                                        pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array(v_id, v_before, v_after)));
+                                        pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)));
                                 end if;
                             end if;
                         end if;
@@ -1231,7 +1231,7 @@ select
                         if found then
                             insert into tandem.import_change (import_id, from_row, table_name, action, images)
                             values (p_import, r_in.row_no, 'color_master', 'insert',
-                                pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array(v_id, null, v_after)));
+                                pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, null, v_after)));
                         end if;
                         select t.color_id into r_in.i_color from public.color_master as t
                         where tandem.import_key(t.color_name) = r_in.k_color and t.deleted_at is null;
@@ -1267,7 +1267,7 @@ select
                                 if found then
                                     insert into tandem.import_change (import_id, from_row, table_name, action, images)
                                     values (p_import, r_in.row_no, 'size_master', 'revive',
-                                        pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array(v_id, v_before, v_after)));
+                                        pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)));
                                 end if;
                             end if;
                         end if;
@@ -1281,7 +1281,7 @@ select
                         if found then
                             insert into tandem.import_change (import_id, from_row, table_name, action, images)
                             values (p_import, r_in.row_no, 'size_master', 'insert',
-                                pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array(v_id, null, v_after)));
+                                pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, null, v_after)));
                         end if;
                         select t.size_id into r_in.i_size from public.size_master as t
                         where tandem.import_key(t.size_name) = r_in.k_size and t.deleted_at is null;
@@ -1317,7 +1317,7 @@ select
                                 if found then
                                     insert into tandem.import_change (import_id, from_row, table_name, action, images)
                                     values (p_import, r_in.row_no, 'item_master', 'revive',
-                                        pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array(v_id, v_before, v_after)));
+                                        pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)));
                                 end if;
                             end if;
                         end if;
@@ -1331,7 +1331,7 @@ select
                         if found then
                             insert into tandem.import_change (import_id, from_row, table_name, action, images)
                             values (p_import, r_in.row_no, 'item_master', 'insert',
-                                pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array(v_id, null, v_after)));
+                                pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, null, v_after)));
                         end if;
                         v_is_new := not v_has_variants and v_id is not null;
                         select t.item_id into r_in.i_item from public.item_master as t
@@ -1376,7 +1376,7 @@ select
                         v_is_updated := true;
                         insert into tandem.import_change (import_id, from_row, table_name, action, images)
                         values (p_import, r_in.row_no, 'item_master', 'update',
-                            pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array(v_id, v_before, v_after)));
+                            pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)));
                     end if;
                 end if;
 
@@ -1414,7 +1414,7 @@ select
                                 if found then
                                     insert into tandem.import_change (import_id, from_row, table_name, action, images)
                                     values (p_import, r_in.row_no, 'item_variant', 'revive',
-                                        pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array(v_id, v_before, v_after)));
+                                        pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)));
                                 end if;
                             end if;
                         end if;
@@ -1433,7 +1433,7 @@ select
                         if found then
                             insert into tandem.import_change (import_id, from_row, table_name, action, images)
                             values (p_import, r_in.row_no, 'item_variant', 'insert',
-                                pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array(v_id, null, v_after)));
+                                pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, null, v_after)));
                         end if;
                         v_is_new := v_id is not null;
                         if r_in.i_color is not null and r_in.i_size is not null then
@@ -1473,7 +1473,7 @@ select
                             v_is_updated := true;
                             insert into tandem.import_change (import_id, from_row, table_name, action, images)
                             values (p_import, r_in.row_no, 'item_variant', 'update',
-                                pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array(v_id, v_before, v_after)));
+                                pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)));
                         end if;
                     end if;
                 end if;

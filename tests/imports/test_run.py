@@ -241,7 +241,7 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing(import_db: Database) ->
     expected = Counts(inserted=1, updated=1, unchanged=1, superseded=1, failed=1)
     assert counts(conn, dry) == counts(conn, real) == expected
     changes = (
-        "select table_name, action, jsonb_array_length(images) from tandem.import_change"
+        "select table_name, action, json_array_length(images) from tandem.import_change"
         " where import_id = %s order by 1, 2"
     )
     assert conn.execute(changes, (dry,)).fetchall() == conn.execute(changes, (real,)).fetchall()

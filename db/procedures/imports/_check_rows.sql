@@ -2,12 +2,14 @@
 -- All that can be said of an input before anything of it is written, in one pass: what is no value
 -- of its column, which rows name the same key, which contradict each other about a master. A row
 -- that is in order leaves nothing behind here. No statistics say how many records there are, and a
--- nested loop over all of them would not end.
+-- nested loop over all of them would not end. What is off makes plans look costly: to compile them
+-- would take longer than the check.
 create or replace function {{ '_check_rows' | relation(S) }}(p_import bigint, p_run bigint) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 set work_mem = '64MB'
+set jit = off
 as $_check_rows$
 declare
     r_job tandem.import_job;

@@ -9,7 +9,8 @@ as $_gather_changes$
     with single as (
         delete from tandem.import_change as c
         where c.import_id = p_import and c.from_row between p_from and p_to
-        returning c.from_row, c.table_name, c.action, c.images -> 0 as image, c.xmin as writer
+        returning c.from_row, c.table_name, c.action, (c.images -> 0)::jsonb as image,
+            c.xmin as writer
     ),
 
     -- what was changed twice, was once what it was first, and is what it was made last
@@ -31,7 +32,7 @@ as $_gather_changes$
     )
     select
         p_import, b.from_row, w.table_name, w.action,
-        pg_catalog.jsonb_agg(w.image order by w.first_row),
+        pg_catalog.json_agg(w.image order by w.first_row),
         pg_catalog.array_agg(w.writer)
     from whole as w
     cross join lateral (

@@ -28,7 +28,7 @@ begin
             pg_catalog.format('%L, t.%I', k.name, k.name), ', '
         ))
         from (
-            select pg_catalog.jsonb_object_keys(c.images -> 0 -> 2) as name
+            select pg_catalog.json_object_keys(c.images -> 0 -> 2) as name
             from tandem.import_change as c
             where c.import_id = p_import and c.table_name = p_part ->> 'table'
                 and c.from_row = p_from and c.action = p_action
@@ -43,7 +43,7 @@ begin
             ), ', ') || ' from due as d
             where t.%2$s = d.id and d.why is null and $5 is null returning t.%2$s'
             from (
-                select pg_catalog.jsonb_object_keys(c.images -> 0 -> 1) as name
+                select pg_catalog.json_object_keys(c.images -> 0 -> 1) as name
                 from tandem.import_change as c
                 where c.import_id = p_import and c.table_name = p_part ->> 'table'
                     and c.from_row = p_from and c.action = p_action
@@ -103,7 +103,7 @@ begin
         where t.%2$s in (
             select (i.image ->> 0)::%3$s
             from tandem.import_change as c
-            cross join lateral pg_catalog.jsonb_array_elements(c.images) as i (image)
+            cross join lateral pg_catalog.jsonb_array_elements(c.images::jsonb) as i (image)
             where c.import_id = $1 and c.table_name = $2 and c.from_row = $3 and c.action = $4
         )
         order by t.%2$s
@@ -115,7 +115,7 @@ begin
         'with image as (
             select (i.image ->> 0)::%3$s as id, i.image -> 1 as before, i.image -> 2 as after
             from tandem.import_change as c
-            cross join lateral pg_catalog.jsonb_array_elements(c.images) as i (image)
+            cross join lateral pg_catalog.jsonb_array_elements(c.images::jsonb) as i (image)
             where c.import_id = $1 and c.table_name = $2 and c.from_row = $3 and c.action = $4
                 and not exists (
                     select from tandem.import_undone as u

@@ -2,9 +2,8 @@
 {% macro keep_images(table, action) %}
 {# What a statement has changed, from made (id, before, after). #}
 insert into tandem.import_change (import_id, from_row, table_name, action, images)
-        select
-            p_import, p_from, {{ table.table | literal }}, {{ action | literal }},
-            pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(x.id, x.before, x.after))
+        select p_import, p_from, {{ table.table | literal }}, {{ action | literal }},
+            pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
         from made as x
         having pg_catalog.count(*) > 0
 {%- endmacro %}
@@ -140,7 +139,7 @@ perform from {{ table.table | relation(m.schema) }} as t
 {% endif %}
         with due as materialized (
             select
-                n.*, {{ table | image('t') }} as before
+                n.*, {{ table | image_row('t') }} as before
             from {{ table.table | relation(m.schema) }} as t
             join (
                 {{ voices(table) | indent(8) }}
@@ -156,7 +155,7 @@ perform from {{ table.table | relation(m.schema) }} as t
 {% endfor %}
             from due as n
             where t.{{ table.id | ident }} = n.id
-            returning t.{{ table.id | ident }} as id, n.row_no, n.before, {{ table | image('t') }} as after
+            returning t.{{ table.id | ident }} as id, n.row_no, n.before, {{ table | image_row('t') }} as after
         ),
 
         kept as (
@@ -197,6 +196,30 @@ v_inserted := array(
         join pg_catalog.unnest(v_new) as n (id) on n.id = r.{{ ('i_' ~ m.item.name) | ident }}
     );
 {%- endmacro %}
+{% macro insert_variants(may_conflict) %}
+{# ON CONFLICT looks at the index before it inserts, and once more when it has: where nobody else is, that is for nothing. #}
+with made as (
+            insert into {{ m.variant.table | relation(m.schema) }} as t ({% for reference in m.variant.references %}{{ reference.column | ident }}{{ ', ' if m.variant.fields or not loop.last }}{% endfor %}
+{%- for field in m.variant.fields %}{{ field.column | ident }}{{ ', ' if not loop.last }}{% endfor %})
+            select {% for reference in m.variant.references %}r.{{ ('i_' ~ reference.master.name) | ident }}{{ ', ' if m.variant.fields or not loop.last }}{% endfor %}
+{%- for field in m.variant.fields %}r.{{ field | raw }}{{ ', ' if not loop.last }}{% endfor %}
+
+            from pg_catalog.unnest(v_rows) as r
+            where r.row_id is null
+            order by {% for reference in m.variant.references %}r.{{ ('i_' ~ reference.master.name) | ident }}{{ ', ' if not loop.last }}{% endfor %}
+
+{% if may_conflict %}
+            on conflict {{ m.variant | arbiter }} do nothing
+{% endif %}
+            returning t.{{ m.variant.id | ident }} as id, null as before, {{ m.variant | image_row('t') }} as after
+        ),
+
+        kept as (
+            {{ keep_images(m.variant, 'insert') | indent(4) }}
+        )
+
+        select coalesce(pg_catalog.array_agg(x.id), '{}') into v_new from made as x;
+{%- endmacro %}
 {% macro find(what) %}
 {# The ids of what is there now, whoever inserted it: of masters that were not there, or of variants. #}
 select pg_catalog.array_agg(row(
@@ -212,20 +235,21 @@ select pg_catalog.array_agg(row(
 {%- endfor %}
 
     )::{{ 'batch_row' | relation(S) }})
-    into v_rows
-    from pg_catalog.unnest(v_rows) as r;
+    into v_rows from pg_catalog.unnest(v_rows) as r;
 {%- endmacro %}
 -- A batch: statement by statement and table by table in one fixed order, each in the order of its
 -- full key, so that imports of the same rows wait for each other and never deadlock. An INSERT has
 -- only what is not there, so that a row which is there costs no sequence value; an UPDATE only what
 -- differs, so that the rest costs no WAL. Plans are kept from batch to batch: one that was made when a
--- table was small has to be right when the import has filled it, so they all go by the indexes.
+-- table was small has to be right when the import has filled it, so they all go by the indexes; none
+-- is compiled, however costly it looks for that.
 create or replace function {{ '_write_rows' | relation(S) }}(
     p_import bigint, p_run bigint, p_from integer, p_to integer
 ) returns tandem.import_counts
 language plpgsql
 set search_path = {{ m.search_path | path }}
 set enable_seqscan = off
+set jit = off
 as $_write_rows$
 declare
     r_job tandem.import_job;
@@ -359,7 +383,7 @@ begin
 {%- endfor %}
  r.row_no
             on conflict {{ master | arbiter }} do nothing
-            returning t.{{ master.id | ident }} as id, null::jsonb as before, {{ master | image('t') }} as after
+            returning t.{{ master.id | ident }} as id, null as before, {{ master | image_row('t') }} as after
         ),
 
         kept as (
@@ -368,9 +392,10 @@ begin
 
         select coalesce(pg_catalog.array_agg(x.id), '{}') into {{ 'v_new' if master.required else 'v_ids' }} from made as x;
 {% if master.plain_fields %}
-        -- what another row of the batch says, or where another session was first
+        -- where another session was first{% if master.plain_fields | length > 1 %}, or what another row of the batch says{% endif %}
+
         {{ ('v_differs_' ~ master.name) | ident }} := {{ ('v_differs_' ~ master.name) | ident }} or pg_catalog.cardinality({{ 'v_new' if master.required else 'v_ids' }}) < (
-            select pg_catalog.count(*) from pg_catalog.unnest(v_rows) as r
+            select pg_catalog.count({% if master.plain_fields | length > 1 %}*{% else %}distinct r.{{ ('k_' ~ master.name) | ident }} collate "C"{% endif %}) from pg_catalog.unnest(v_rows) as r
             where {{ master | id_of('row') }} is null
         );
 {% endif %}
@@ -412,35 +437,12 @@ begin
             v_differs := true;
             {{ find('variants') | indent(8) }}
         end if;
-        with made as (
-            insert into {{ m.variant.table | relation(m.schema) }} as t (
-{% for reference in m.variant.references %}
-                {{ reference.column | ident }}{{ ',' if m.variant.fields or not loop.last }}
-{% endfor %}
-{% for field in m.variant.fields %}
-                {{ field.column | ident }}{{ ',' if not loop.last }}
-{% endfor %}
-            )
-            select
-{% for reference in m.variant.references %}
-                r.{{ ('i_' ~ reference.master.name) | ident }}{{ ',' if m.variant.fields or not loop.last }}
-{% endfor %}
-{% for field in m.variant.fields %}
-                r.{{ field | raw }}{{ ',' if not loop.last }}
-{% endfor %}
-            from pg_catalog.unnest(v_rows) as r
-            where r.row_id is null
-            order by {% for reference in m.variant.references %}r.{{ ('i_' ~ reference.master.name) | ident }}{{ ', ' if not loop.last }}{% endfor %}
-
-            on conflict {{ m.variant | arbiter }} do nothing
-            returning t.{{ m.variant.id | ident }} as id, null::jsonb as before, {{ m.variant | image('t') }} as after
-        ),
-
-        kept as (
-            {{ keep_images(m.variant, 'insert') | indent(4) }}
-        )
-
-        select coalesce(pg_catalog.array_agg(x.id), '{}') into v_new from made as x;
+        begin
+            {{ insert_variants(false) | indent(4) }}
+        -- another session was first with some of them, and has committed
+        exception when unique_violation then
+            {{ insert_variants(true) | indent(4) }}
+        end;
         v_inserted := array(
             select r.row_no from pg_catalog.unnest(v_rows) as r where r.row_id is null
         );

@@ -2,7 +2,7 @@
 {% macro keep_image(table, action, before) %}
 insert into tandem.import_change (import_id, from_row, table_name, action, images)
                 values (p_import, r_in.row_no, {{ table.table | literal }}, {{ action | literal }},
-                    pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_array(v_id, {{ before | trusted }}, v_after)));
+                    pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, {{ before | trusted }}, v_after)));
 {%- endmacro %}
 {% macro suppress(table) %}
 insert into tandem.import_mark (import_id, row_no, mark, subject)

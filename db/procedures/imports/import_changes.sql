@@ -20,7 +20,8 @@ select
             is distinct from coalesce(i.image -> 2 -> k.name, 'null')
     ) as changed
 from tandem.import_change as c
-cross join lateral pg_catalog.jsonb_array_elements(c.images) with ordinality as i (image, place)
+cross join lateral pg_catalog.jsonb_array_elements(c.images::jsonb) with ordinality
+    as i (image, place)
 order by c.import_id desc, c.from_row, c.table_name, c.action, i.place;
 
 comment on view tandem.import_changes is

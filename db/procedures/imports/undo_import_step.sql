@@ -38,7 +38,7 @@ begin
         offset 0
     ) as o
     where exists (
-        select from pg_catalog.jsonb_array_elements(o.images) as i (image)
+        select from pg_catalog.jsonb_array_elements(o.images::jsonb) as i (image)
         where not exists (
             select from tandem.import_undone as u
             where u.import_id = o.import_id and u.from_row = o.from_row

@@ -166,7 +166,7 @@ create table tandem.import_change (
     from_row integer not null,
     table_name text not null,
     action text not null,
-    images jsonb not null,
+    images json not null,
     written_by xid[],
     constraint import_change_pkey primary key (import_id, from_row, table_name, action),
     constraint import_change_action_check check (action in ('insert', 'update', 'revive'))
