@@ -434,15 +434,24 @@ select
     ) as item on true
     left join public.item_variant as variant
         on v_has_variants
-        and variant.variant_id = case when color.color_id is not null and size.size_id is not null then (
-            select t.variant_id from public.item_variant as t
-            where t.item_id = item.item_id and t.color_id = color.color_id and t.size_id = size.size_id and t.deleted_at is null
-        )
-        -- a name that is not there yet is no missing one
-        when (p.k_color is null or color.color_id is not null) and (p.k_size is null or size.size_id is not null) then (
-            select t.variant_id from public.item_variant as t
-            where t.item_id = item.item_id and t.color_id is not distinct from color.color_id and t.size_id is not distinct from size.size_id and t.deleted_at is null
-        ) end
+        and variant.variant_id = case
+            when color.color_id is not null and size.size_id is not null then (
+                select t.variant_id from public.item_variant as t
+                where t.item_id = item.item_id and t.color_id = color.color_id and t.size_id = size.size_id and t.deleted_at is null
+            )
+            when p.k_color is null and size.size_id is not null then (
+                select t.variant_id from public.item_variant as t
+                where t.item_id = item.item_id and t.color_id is null and t.size_id = size.size_id and t.deleted_at is null
+            )
+            when color.color_id is not null and p.k_size is null then (
+                select t.variant_id from public.item_variant as t
+                where t.item_id = item.item_id and t.color_id = color.color_id and t.size_id is null and t.deleted_at is null
+            )
+            when p.k_color is null and p.k_size is null then (
+                select t.variant_id from public.item_variant as t
+                where t.item_id = item.item_id and t.color_id is null and t.size_id is null and t.deleted_at is null
+            )
+        end
     ;
     if v_rows is null then
         return r_counts;
@@ -453,7 +462,8 @@ select
         v_ids := array(
             select distinct on (tandem.import_key(t.color_name) collate "C") t.color_id
             from pg_catalog.unnest(v_rows) as r
-            join public.color_master as t on tandem.import_key(t.color_name) = r.k_color and t.deleted_at is not null
+            join public.color_master as t
+                on tandem.import_key(t.color_name) = r.k_color and t.deleted_at is not null
             where r_job.deleted <> 'create' and not exists (
                 select from public.color_master as o
                 where tandem.import_key(o.color_name) = tandem.import_key(t.color_name) and o.deleted_at is null
@@ -462,9 +472,9 @@ select
         );
         if v_ids <> '{}' then
             v_named := array(
-                select r.row_no
-                from pg_catalog.unnest(v_rows) as r
-                join public.color_master as t on tandem.import_key(t.color_name) = r.k_color
+                select r.row_no from pg_catalog.unnest(v_rows) as r
+                join public.color_master as t
+                    on tandem.import_key(t.color_name) = r.k_color and t.deleted_at is not null
                 where t.color_id = any (v_ids)
             );
             if r_job.deleted = 'error' then
@@ -475,6 +485,11 @@ select
                 )
                 from pg_catalog.unnest(v_named) as n (row_no);
                 r_counts.failed := r_counts.failed + pg_catalog.cardinality(v_named);
+                -- a row may have changed a master already, and is counted once
+                v_updated := array(
+                    select u.row_no from pg_catalog.unnest(v_updated) as u (row_no)
+                    where u.row_no <> all (v_named)
+                );
                 v_rows := array(
                     select r from pg_catalog.unnest(v_rows) as r where r.row_no <> all (v_named)
                 );
@@ -532,7 +547,8 @@ select
         v_ids := array(
             select distinct on (tandem.import_key(t.size_name) collate "C") t.size_id
             from pg_catalog.unnest(v_rows) as r
-            join public.size_master as t on tandem.import_key(t.size_name) = r.k_size and t.deleted_at is not null
+            join public.size_master as t
+                on tandem.import_key(t.size_name) = r.k_size and t.deleted_at is not null
             where r_job.deleted <> 'create' and not exists (
                 select from public.size_master as o
                 where tandem.import_key(o.size_name) = tandem.import_key(t.size_name) and o.deleted_at is null
@@ -541,9 +557,9 @@ select
         );
         if v_ids <> '{}' then
             v_named := array(
-                select r.row_no
-                from pg_catalog.unnest(v_rows) as r
-                join public.size_master as t on tandem.import_key(t.size_name) = r.k_size
+                select r.row_no from pg_catalog.unnest(v_rows) as r
+                join public.size_master as t
+                    on tandem.import_key(t.size_name) = r.k_size and t.deleted_at is not null
                 where t.size_id = any (v_ids)
             );
             if r_job.deleted = 'error' then
@@ -554,6 +570,11 @@ select
                 )
                 from pg_catalog.unnest(v_named) as n (row_no);
                 r_counts.failed := r_counts.failed + pg_catalog.cardinality(v_named);
+                -- a row may have changed a master already, and is counted once
+                v_updated := array(
+                    select u.row_no from pg_catalog.unnest(v_updated) as u (row_no)
+                    where u.row_no <> all (v_named)
+                );
                 v_rows := array(
                     select r from pg_catalog.unnest(v_rows) as r where r.row_no <> all (v_named)
                 );
@@ -611,7 +632,8 @@ select
         v_ids := array(
             select distinct on (t.name collate "C") t.item_id
             from pg_catalog.unnest(v_rows) as r
-            join public.item_master as t on t.name = r.k_item and t.deleted_at is not null
+            join public.item_master as t
+                on t.name = r.k_item and t.deleted_at is not null
             where r_job.deleted <> 'create' and not exists (
                 select from public.item_master as o
                 where o.name = t.name and o.deleted_at is null
@@ -620,9 +642,9 @@ select
         );
         if v_ids <> '{}' then
             v_named := array(
-                select r.row_no
-                from pg_catalog.unnest(v_rows) as r
-                join public.item_master as t on t.name = r.k_item
+                select r.row_no from pg_catalog.unnest(v_rows) as r
+                join public.item_master as t
+                    on t.name = r.k_item and t.deleted_at is not null
                 where t.item_id = any (v_ids)
             );
             if r_job.deleted = 'error' then
@@ -633,6 +655,11 @@ select
                 )
                 from pg_catalog.unnest(v_named) as n (row_no);
                 r_counts.failed := r_counts.failed + pg_catalog.cardinality(v_named);
+                -- a row may have changed a master already, and is counted once
+                v_updated := array(
+                    select u.row_no from pg_catalog.unnest(v_updated) as u (row_no)
+                    where u.row_no <> all (v_named)
+                );
                 v_rows := array(
                     select r from pg_catalog.unnest(v_rows) as r where r.row_no <> all (v_named)
                 );
@@ -853,18 +880,50 @@ select
         v_ids := array(
             select distinct on (t.item_id, t.color_id, t.size_id) t.variant_id
             from pg_catalog.unnest(v_rows) as r
-            join public.item_variant as t on t.item_id = r.i_item and t.color_id is not distinct from r.i_color and t.size_id is not distinct from r.i_size and t.deleted_at is not null
+            cross join lateral (
+                select t.* from public.item_variant as t
+                where t.item_id = r.i_item and t.color_id = r.i_color and t.size_id = r.i_size and t.deleted_at is not null
+                union all
+                select t.* from public.item_variant as t
+                where t.item_id = r.i_item and r.i_color is null and t.color_id is null and t.size_id = r.i_size and t.deleted_at is not null
+                union all
+                select t.* from public.item_variant as t
+                where t.item_id = r.i_item and t.color_id = r.i_color and r.i_size is null and t.size_id is null and t.deleted_at is not null
+                union all
+                select t.* from public.item_variant as t
+                where t.item_id = r.i_item and r.i_color is null and t.color_id is null and r.i_size is null and t.size_id is null and t.deleted_at is not null
+            ) as t
             where r_job.deleted <> 'create' and not exists (
-                select from public.item_variant as o
-                where o.item_id = t.item_id and o.color_id is not distinct from t.color_id and o.size_id is not distinct from t.size_id and o.deleted_at is null
+                select o.* from public.item_variant as o
+                where o.item_id = t.item_id and o.color_id = t.color_id and o.size_id = t.size_id and o.deleted_at is null
+                union all
+                select o.* from public.item_variant as o
+                where o.item_id = t.item_id and t.color_id is null and o.color_id is null and o.size_id = t.size_id and o.deleted_at is null
+                union all
+                select o.* from public.item_variant as o
+                where o.item_id = t.item_id and o.color_id = t.color_id and t.size_id is null and o.size_id is null and o.deleted_at is null
+                union all
+                select o.* from public.item_variant as o
+                where o.item_id = t.item_id and t.color_id is null and o.color_id is null and t.size_id is null and o.size_id is null and o.deleted_at is null
             )
             order by t.item_id, t.color_id, t.size_id, t.deleted_at desc, t.variant_id desc
         );
         if v_ids <> '{}' then
             v_named := array(
-                select r.row_no
-                from pg_catalog.unnest(v_rows) as r
-                join public.item_variant as t on t.item_id = r.i_item and t.color_id is not distinct from r.i_color and t.size_id is not distinct from r.i_size
+                select r.row_no from pg_catalog.unnest(v_rows) as r
+                cross join lateral (
+                    select t.* from public.item_variant as t
+                    where t.item_id = r.i_item and t.color_id = r.i_color and t.size_id = r.i_size and t.deleted_at is not null
+                    union all
+                    select t.* from public.item_variant as t
+                    where t.item_id = r.i_item and r.i_color is null and t.color_id is null and t.size_id = r.i_size and t.deleted_at is not null
+                    union all
+                    select t.* from public.item_variant as t
+                    where t.item_id = r.i_item and t.color_id = r.i_color and r.i_size is null and t.size_id is null and t.deleted_at is not null
+                    union all
+                    select t.* from public.item_variant as t
+                    where t.item_id = r.i_item and r.i_color is null and t.color_id is null and r.i_size is null and t.size_id is null and t.deleted_at is not null
+                ) as t
                 where t.variant_id = any (v_ids)
             );
             if r_job.deleted = 'error' then
@@ -875,6 +934,11 @@ select
                 )
                 from pg_catalog.unnest(v_named) as n (row_no);
                 r_counts.failed := r_counts.failed + pg_catalog.cardinality(v_named);
+                -- a row may have changed a master already, and is counted once
+                v_updated := array(
+                    select u.row_no from pg_catalog.unnest(v_updated) as u (row_no)
+                    where u.row_no <> all (v_named)
+                );
                 v_rows := array(
                     select r from pg_catalog.unnest(v_rows) as r where r.row_no <> all (v_named)
                 );
@@ -905,13 +969,24 @@ select
         if v_ids <> '{}' then
             v_differs := true;
             select pg_catalog.array_agg(row(
-                r.row_no, case when r.row_id is null then case when r.i_color is not null and r.i_size is not null then (
-                    select t.variant_id from public.item_variant as t
-                    where t.item_id = r.i_item and t.color_id = r.i_color and t.size_id = r.i_size and t.deleted_at is null
-                ) else (
-                    select t.variant_id from public.item_variant as t
-                    where t.item_id = r.i_item and t.color_id is not distinct from r.i_color and t.size_id is not distinct from r.i_size and t.deleted_at is null
-                ) end else r.row_id end,
+                r.row_no, case when r.row_id is null then case
+                    when r.i_color is not null and r.i_size is not null then (
+                        select t.variant_id from public.item_variant as t
+                        where t.item_id = r.i_item and t.color_id = r.i_color and t.size_id = r.i_size and t.deleted_at is null
+                    )
+                    when r.i_color is null and r.i_size is not null then (
+                        select t.variant_id from public.item_variant as t
+                        where t.item_id = r.i_item and t.color_id is null and t.size_id = r.i_size and t.deleted_at is null
+                    )
+                    when r.i_color is not null and r.i_size is null then (
+                        select t.variant_id from public.item_variant as t
+                        where t.item_id = r.i_item and t.color_id = r.i_color and t.size_id is null and t.deleted_at is null
+                    )
+                    when r.i_color is null and r.i_size is null then (
+                        select t.variant_id from public.item_variant as t
+                        where t.item_id = r.i_item and t.color_id is null and t.size_id is null and t.deleted_at is null
+                    )
+                end else r.row_id end,
                 r.k_color, r.i_color,
                 r.k_size, r.i_size,
                 r.k_item, r.i_item,
@@ -972,13 +1047,24 @@ select
         if pg_catalog.cardinality(v_new) < pg_catalog.cardinality(v_inserted) then
             -- another session was first with some of them, or a trigger swallowed them
             select pg_catalog.array_agg(row(
-                r.row_no, case when r.row_id is null then case when r.i_color is not null and r.i_size is not null then (
-                    select t.variant_id from public.item_variant as t
-                    where t.item_id = r.i_item and t.color_id = r.i_color and t.size_id = r.i_size and t.deleted_at is null
-                ) else (
-                    select t.variant_id from public.item_variant as t
-                    where t.item_id = r.i_item and t.color_id is not distinct from r.i_color and t.size_id is not distinct from r.i_size and t.deleted_at is null
-                ) end else r.row_id end,
+                r.row_no, case when r.row_id is null then case
+                    when r.i_color is not null and r.i_size is not null then (
+                        select t.variant_id from public.item_variant as t
+                        where t.item_id = r.i_item and t.color_id = r.i_color and t.size_id = r.i_size and t.deleted_at is null
+                    )
+                    when r.i_color is null and r.i_size is not null then (
+                        select t.variant_id from public.item_variant as t
+                        where t.item_id = r.i_item and t.color_id is null and t.size_id = r.i_size and t.deleted_at is null
+                    )
+                    when r.i_color is not null and r.i_size is null then (
+                        select t.variant_id from public.item_variant as t
+                        where t.item_id = r.i_item and t.color_id = r.i_color and t.size_id is null and t.deleted_at is null
+                    )
+                    when r.i_color is null and r.i_size is null then (
+                        select t.variant_id from public.item_variant as t
+                        where t.item_id = r.i_item and t.color_id is null and t.size_id is null and t.deleted_at is null
+                    )
+                end else r.row_id end,
                 r.k_color, r.i_color,
                 r.k_size, r.i_size,
                 r.k_item, r.i_item,

@@ -392,3 +392,33 @@ def test_a_variant_of_a_new_color_is_not_looked_for_among_all_of_its_item(
     conn.execute("select pg_stat_force_next_flush()")
     query = "select sum(idx_tup_fetch) from pg_stat_user_tables where relname = 'item_variant'"
     assert one(conn, query) < 5000
+
+
+def test_a_row_that_changed_a_master_and_then_fails_is_counted_once(import_db: Database) -> None:
+    conn = import_db.owner()
+    run(conn, [{"name": "Shirt", "description": "old", "sku": "S1"}])
+    conn.execute("update item_variant set deleted_at = now()")
+    rows = [{"name": "Shirt", "description": "new", "sku": "S1"}]
+    done = run(conn, rows, deleted="error")
+    assert counts(conn, done) == Counts(failed=1)
+    with pytest.raises(psycopg.errors.CheckViolation):
+        conn.execute("update tandem.import_job set failed = 2, unchanged = -1")
+
+
+@pytest.mark.parametrize("lacking", [{}, {"color": None}, {"size": None}])
+def test_a_variant_is_found_at_once_however_many_its_item_has(
+    import_db: Database, lacking: dict[str, None]
+) -> None:
+    """Also one that lacks an optional master, is imported again, or is deleted and comes back."""
+    conn = import_db.owner()
+    rows = [
+        {"name": "Shirt", "color": f"C{n}", "size": f"{n}", "price": "1"} | lacking
+        for n in range(1000)
+    ]
+    run(conn, rows, batch_rows=100)
+    run(conn, [row | {"price": "2"} for row in rows], batch_rows=100)
+    conn.execute("update item_variant set deleted_at = now()")
+    assert counts(conn, run(conn, rows, batch_rows=100)) == Counts(updated=1000)
+    conn.execute("select pg_stat_force_next_flush()")
+    query = "select sum(idx_tup_fetch) from pg_stat_user_tables where relname = 'item_variant'"
+    assert one(conn, query) < 60_000  # of 3,000 rows

@@ -1,11 +1,24 @@
 """What the templates of imports say of fields, keys and indexes: SQL, safe by construction."""
 
 from collections.abc import Iterable
+from itertools import combinations
 from typing import NamedTuple
 
-from pgtandem.import_mapping import Field, ImportMapping, Master, Table, Variant, key_columns
+from pgtandem.import_mapping import (
+    Field,
+    ImportMapping,
+    Master,
+    Reference,
+    Table,
+    Variant,
+    key_columns,
+)
 from pgtandem.sqltext import STRING_TYPES, ident, literal, object_name, split_type
 
+Case = tuple[tuple[Reference, str], ...]
+"""A variant's references, and how the id of each is compared."""
+MOST_CASES_OF = 3
+"""So many optional masters have a case for each of their combinations."""
 MAX_KEY_BYTES = 2600
 """A longer key may not fit the unique index's pages (2,704 bytes); as in the area sync."""
 
@@ -91,6 +104,60 @@ def id_of(master: Master, of: str) -> str:
     if of == "table":
         return f"{ident(master.name)}.{ident(master.id)}"
     return f"r.{ident('i_' + master.name)}"
+
+
+def variant_cases(mapping: ImportMapping) -> tuple[Case, ...]:
+    """Which optional masters a variant may have, first all of them: how each id is compared.
+
+    A planner finds no index by IS NOT DISTINCT FROM, so each case has conditions of its own; where
+    there would be too many, all that lack any are one.
+    """
+    assert mapping.variant is not None
+    references = mapping.variant.references
+    optional = [one for one in references if not one.master.required]
+    whole: Case = tuple((one, "=") for one in references)
+    if len(optional) > MOST_CASES_OF:
+        rest = ["=" if one.master.required else "is not distinct from" for one in references]
+        return (whole, tuple(zip(references, rest, strict=True)))
+    return tuple(
+        tuple((one, "is null" if one in lacking else "=") for one in references)
+        for number in range(len(optional) + 1)
+        for lacking in combinations(optional, number)
+    )
+
+
+def is_case(case: Case, ids: str) -> str:
+    """Whether a row of a batch is of a case; by its own ids (``row``) or by those of the tables of
+    its masters (``table``), where a name that is not there yet is none that it lacks.
+    """
+    parts = []
+    for reference, sign in case:
+        master = reference.master
+        if master.required:
+            continue
+        one = id_of(master, ids)
+        name = f"p.{ident('k_' + master.name)}" if ids == "table" else one
+        lacks = f"{name} is null"
+        given = f"{one} is not null"
+        parts.append({"=": given, "is null": lacks}.get(sign, f"({given} or {lacks})"))
+    return " and ".join(parts) or "true"
+
+
+def of_variant(case: Case, alias: str, ids: str, *, known: bool = False) -> str:
+    """That a variant has the ids of a row of a batch, of its masters, or of another ``variant`` t.
+
+    known: that those ids are of this case is.
+    """
+    parts = []
+    for reference, sign in case:
+        column = ident(reference.column)
+        one = f"t.{column}" if ids == "variant" else id_of(reference.master, ids)
+        own = f"{ident(alias)}.{column}"
+        if sign == "is null":
+            parts += [f"{own} is null"] if known else [f"{one} is null", f"{own} is null"]
+        else:
+            parts.append(f"{own} {sign} {one}")
+    return " and ".join(parts)
 
 
 def stored(field: Field, master: Master) -> str:
@@ -286,6 +353,8 @@ IMPORT_FILTERS = {
     "same_keys": same_keys,
     "is_odd": is_odd,
     "id_of": id_of,
+    "is_case": is_case,
+    "of_variant": of_variant,
     "stored": stored,
     "is_news": is_news,
     "differs_from": differs_from,

@@ -13,7 +13,7 @@ import jinja2
 
 from pgtandem.any_mapping import AnyMapping
 from pgtandem.import_mapping import ImportMapping
-from pgtandem.import_render import IMPORT_FILTERS, import_tests
+from pgtandem.import_render import IMPORT_FILTERS, import_tests, variant_cases
 from pgtandem.mapping import Mapping, Pair
 from pgtandem.package import template_files
 from pgtandem.paths import db_dir
@@ -320,6 +320,7 @@ def environment() -> jinja2.Environment:
         unfit_tests=unfit_tests,
         wide_key_tests=wide_key_tests,
         import_tests=import_tests,
+        variant_cases=variant_cases,
         object_name=object_name,
     )
     return env

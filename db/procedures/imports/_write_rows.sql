@@ -17,32 +17,46 @@ insert into tandem.import_mark (import_id, row_no, mark, subject)
             select r from pg_catalog.unnest(v_rows) as r where r.row_no <> all (v_named)
         );
 {%- endmacro %}
-{% macro is_variant(t, r, prefix) %}
-{# Whether t is the variant that r refers to; prefix: how r calls the ids. #}
-{% for reference in m.variant.references %}
-{{ t | trusted }}.{{ reference.column | ident }} {{ '=' if reference.master.required else 'is not distinct from' }} {{ r | trusted }}.
-{%- if prefix %}{{ ('i_' ~ reference.master.name) | ident }}{% else %}{{ reference.column | ident }}{% endif %}
-{{ ' and ' if not loop.last }}
+{% macro same_variants(t, ids, gone) %}
+{# Variants t that have given ids. Case by case, so that each look goes by an index over all of them, however many variants
+   an item has. #}
+{% for case in variant_cases(m) %}
+{{ ('' if loop.first else '\n            union all\n            ') | trusted }}select {{ t | ident }}.* from {{ m.variant.table | relation(m.schema) }} as {{ t | ident }}
+            where {{ case | of_variant(t, ids) }} and {{ t | ident }}.{{ m.variant.deleted | ident }} {{ 'is not null' if gone else 'is null' }}
 {%- endfor %}
 {%- endmacro %}
-{% macro revive(table, is_row, is_twin) %}
-{# Deleted rows that the input names: of each key the one that was deleted last, where none is live. is_row: t is what r
-   names; is_twin: o has the key of t. #}
+{% macro with_deleted(table) %}
+{# Rows r of the batch, and the deleted rows t that they name. #}
+from pg_catalog.unnest(v_rows) as r
+{%- if table == m.variant %}
+
+        cross join lateral (
+            {{ same_variants('t', 'row', true) }}
+        ) as t
+{%- else %}
+
+        join {{ table.table | relation(m.schema) }} as t
+            on {{ table | key_of_row('t') }} = r.{{ ('k_' ~ table.name) | ident }} and t.{{ table.deleted | ident }} is not null
+{%- endif %}
+{%- endmacro %}
+{% macro revive(table) %}
+{# Deleted rows that the input names: of each key the one that was deleted last, where none is live. #}
 v_ids := array(
         select distinct on ({{ table | key_list('t') }}) t.{{ table.id | ident }}
-        from pg_catalog.unnest(v_rows) as r
-        join {{ table.table | relation(m.schema) }} as t on {{ is_row | trusted }} and t.{{ table.deleted | ident }} is not null
+        {{ with_deleted(table) }}
         where r_job.deleted <> 'create' and not exists (
+{% if table == m.variant %}
+            {{ same_variants('o', 'variant', false) }}
+{% else %}
             select from {{ table.table | relation(m.schema) }} as o
-            where {{ is_twin | trusted }} and o.{{ table.deleted | ident }} is null
+            where {{ table | key_of_row('o') }} = {{ table | key_of_row('t') }} and o.{{ table.deleted | ident }} is null
+{% endif %}
         )
         order by {{ table | key_list('t') }}, t.{{ table.deleted | ident }} desc, t.{{ table.id | ident }} desc
     );
     if v_ids <> '{}' then
         v_named := array(
-            select r.row_no
-            from pg_catalog.unnest(v_rows) as r
-            join {{ table.table | relation(m.schema) }} as t on {{ is_row | trusted }}
+            select r.row_no {{ with_deleted(table) | indent(4) }}
             where t.{{ table.id | ident }} = any (v_ids)
         );
         if r_job.deleted = 'error' then
@@ -53,6 +67,11 @@ v_ids := array(
             )
             from pg_catalog.unnest(v_named) as n (row_no);
             r_counts.failed := r_counts.failed + pg_catalog.cardinality(v_named);
+            -- a row may have changed a master already, and is counted once
+            v_updated := array(
+                select u.row_no from pg_catalog.unnest(v_updated) as u (row_no)
+                where u.row_no <> all (v_named)
+            );
             v_rows := array(
                 select r from pg_catalog.unnest(v_rows) as r where r.row_no <> all (v_named)
             );
@@ -172,22 +191,17 @@ perform from {{ table.table | relation(m.schema) }} as t
     end if;
 {%- endmacro %}
 {% macro variant_id(ids) %}
-{# The id of the variant of a row: what has all its masters by the whole index, else by the part of it that has a value.
-   ids: how the ids of the masters are called, by a row r or by the masters' own tables. #}
-case when {% for master in m.optional %}{{ master | id_of(ids) }} is not null{{ ' and ' if not loop.last }}{% else %}true{% endfor %} then (
-            select t.{{ m.variant.id | ident }} from {{ m.variant.table | relation(m.schema) }} as t
-            where {% for reference in m.variant.references %}t.{{ reference.column | ident }} = {{ reference.master | id_of(ids) }} and {% endfor %}t.{{ m.variant.deleted | ident }} is null
-        )
-{%- if ids == 'table' %}
+{# The id of the variant of a row. A name that is not there yet is no missing one. #}
+case
+{%- for case in variant_cases(m) %}
 
-        -- a name that is not there yet is no missing one
-        when {% for master in m.optional %}(p.{{ ('k_' ~ master.name) | ident }} is null or {{ master | id_of('table') }} is not null){{ ' and ' if not loop.last }}{% else %}true{% endfor %} then (
-{%- else %} else (
-{%- endif %}
+            when {{ case | is_case(ids) }} then (
+                select t.{{ m.variant.id | ident }} from {{ m.variant.table | relation(m.schema) }} as t
+                where {{ case | of_variant('t', ids, known=true) }} and t.{{ m.variant.deleted | ident }} is null
+            )
+{%- endfor %}
 
-            select t.{{ m.variant.id | ident }} from {{ m.variant.table | relation(m.schema) }} as t
-            where {% for reference in m.variant.references %}t.{{ reference.column | ident }} {{ '=' if reference.master.required else 'is not distinct from' }} {{ reference.master | id_of(ids) }} and {% endfor %}t.{{ m.variant.deleted | ident }} is null
-        ) end
+        end
 {%- endmacro %}
 {% macro inserted_items() %}
 v_inserted := array(
@@ -364,7 +378,7 @@ begin
 
     -- {{ master.table | ident }}
     if {{ ('v_lacks_' ~ master.name) | ident }} then
-        {{ revive(master, master | key_of_row('t') ~ ' = r.k_' ~ master.name, master | key_of_row('o') ~ ' = ' ~ master | key_of_row('t')) | indent(4) }}
+        {{ revive(master) | indent(4) }}
         with made as (
             insert into {{ master.table | relation(m.schema) }} as t ({% for field in master.fields %}{{ field.column | ident }}{{ ', ' if not loop.last }}{% endfor %})
             select distinct on (r.{{ key | ident }} collate "C")
@@ -432,7 +446,7 @@ begin
 
     -- {{ m.variant.table | ident }}
     if exists (select from pg_catalog.unnest(v_rows) as r where r.row_id is null) then
-        {{ revive(m.variant, is_variant('t', 'r', true), is_variant('o', 't', false)) | indent(4) }}
+        {{ revive(m.variant) | indent(4) }}
         if v_ids <> '{}' then
             v_differs := true;
             {{ find('variants') | indent(8) }}

@@ -99,6 +99,7 @@ create table tandem.import_job (
     -- each row that was looked at is counted once, and a job that is done has looked at all
     constraint import_job_count_check check (
         inserted + updated + unchanged + superseded + failed + suppressed = next_row - 1
+        and least(inserted, updated, unchanged, superseded, failed, suppressed) >= 0
         and next_row <= rows_in + 1
         and (state <> 'done' or next_row = rows_in + 1)
     ),
