@@ -217,17 +217,19 @@ select
         where t.is_bad
         union all
         select
-            n.row_no, null, '21000', pg_catalog.format('row %s has the same key', n.by_row),
+            n.row_no, null, '21000', pg_catalog.format('%s has the same key', coalesce('line ' || o.line_no, 'row ' || o.row_no)),
             'Leave one of them, or say which is to win: duplicates first or last.'
         from named_twice as n
+        join tested as o on o.row_no = n.by_row
         where r_job.duplicates = 'error'
         union all
         select
             d.row_no, pg_catalog.min(d.field), '21000', pg_catalog.string_agg(
-                pg_catalog.format('%s: row %s says otherwise', d.field, d.by_row), '; '
+                pg_catalog.format('%s: %s says otherwise', d.field, coalesce('line ' || o.line_no, 'row ' || o.row_no)), '; '
                 order by d.field
             ), 'Make them say the same, or say which is to win: duplicates first or last.'
         from disputed as d
+        join tested as o on o.row_no = d.by_row
         where r_job.duplicates = 'error'
         group by d.row_no
     ),
@@ -263,7 +265,7 @@ select
     warned as (
         select
             w.kind, pg_catalog.count(*) as rows, (pg_catalog.array_agg(
-                pg_catalog.format('row %s, %s: %L', t.row_no, v.field, v.value) order by t.row_no
+                pg_catalog.format('%s, %s: %L', coalesce('line ' || t.line_no, 'row ' || t.row_no), v.field, v.value) order by t.row_no
             ))[1:3] as samples
         from tested as t
         cross join lateral (
@@ -278,10 +280,12 @@ select
         union all
         select
             'contradiction', pg_catalog.count(*), (pg_catalog.array_agg(
-                pg_catalog.format('row %s, %s: row %s says otherwise', d.row_no, d.field, d.by_row)
+                pg_catalog.format('%s, %s: %s says otherwise', coalesce('line ' || t.line_no, 'row ' || t.row_no), d.field, coalesce('line ' || o.line_no, 'row ' || o.row_no))
                 order by d.row_no
             ))[1:3]
         from disputed as d
+        join tested as t on t.row_no = d.row_no
+        join tested as o on o.row_no = d.by_row
         where r_job.duplicates <> 'error'
         having pg_catalog.count(*) > 0
     )

@@ -508,7 +508,7 @@ def test_ignored_columns_an_undo_and_an_absent_worker_are_told(
     path = write(tmp_path / "a.csv", ["name", "Prcie", "color"], [("T  Shirt", "1", "Red")])
     done = pgtandem("import", "run", "items", path, dsn=import_db.owner_dsn)
     assert (done.code, done.out.count("Prcie")) == (0, 1)
-    assert "1 row: row 1, name" in done.out
+    assert "1 row: line 2, name" in done.out
     job = pgtandem("import", "status", "1", "--json", dsn=import_db.owner_dsn).json()
     assert (job["ignored_columns"], job["undone"]) == (["Prcie"], False)
     import_db.owner().execute("call tandem.undo_import(1)")

@@ -1,4 +1,8 @@
 {% from 'procedures/imports/macros.jinja' import parsed with context %}
+{% macro place(t) %}
+{# Where a person finds a record: a row has no line where it did not come from a file. #}
+coalesce('line ' || {{ t | ident }}.line_no, 'row ' || {{ t | ident }}.row_no)
+{%- endmacro %}
 -- All that can be said of an input before anything of it is written, in one pass: what is no value
 -- of its column, which rows name the same key, which contradict each other about a master. A row
 -- that is in order leaves nothing behind here. No statistics say how many records there are, and a
@@ -126,17 +130,19 @@ begin
         where t.is_bad
         union all
         select
-            n.row_no, null, '21000', pg_catalog.format('row %s has the same key', n.by_row),
+            n.row_no, null, '21000', pg_catalog.format('%s has the same key', {{ place('o') }}),
             'Leave one of them, or say which is to win: duplicates first or last.'
         from named_twice as n
+        join tested as o on o.row_no = n.by_row
         where r_job.duplicates = 'error'
         union all
         select
             d.row_no, pg_catalog.min(d.field), '21000', pg_catalog.string_agg(
-                pg_catalog.format('%s: row %s says otherwise', d.field, d.by_row), '; '
+                pg_catalog.format('%s: %s says otherwise', d.field, {{ place('o') }}), '; '
                 order by d.field
             ), 'Make them say the same, or say which is to win: duplicates first or last.'
         from disputed as d
+        join tested as o on o.row_no = d.by_row
         where r_job.duplicates = 'error'
         group by d.row_no
     ),
@@ -172,7 +178,7 @@ begin
     warned as (
         select
             w.kind, pg_catalog.count(*) as rows, (pg_catalog.array_agg(
-                pg_catalog.format('row %s, %s: %L', t.row_no, v.field, v.value) order by t.row_no
+                pg_catalog.format('%s, %s: %L', {{ place('t') }}, v.field, v.value) order by t.row_no
             ))[1:3] as samples
         from tested as t
         cross join lateral (
@@ -187,10 +193,12 @@ begin
         union all
         select
             'contradiction', pg_catalog.count(*), (pg_catalog.array_agg(
-                pg_catalog.format('row %s, %s: row %s says otherwise', d.row_no, d.field, d.by_row)
+                pg_catalog.format('%s, %s: %s says otherwise', {{ place('t') }}, d.field, {{ place('o') }})
                 order by d.row_no
             ))[1:3]
         from disputed as d
+        join tested as t on t.row_no = d.row_no
+        join tested as o on o.row_no = d.by_row
         where r_job.duplicates <> 'error'
         having pg_catalog.count(*) > 0
     )
