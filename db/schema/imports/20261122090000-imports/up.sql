@@ -241,6 +241,7 @@ comment on table tandem.import_cancel is
 create table tandem.slow_batch (
     run_id bigint not null,
     transaction_started timestamptz not null,
+    marked_at timestamptz not null default pg_catalog.clock_timestamp(),
     constraint slow_batch_pkey primary key (run_id)
 );
 
