@@ -1,4 +1,4 @@
-"""More attacks on imports: cancels from beside."""
+"""More attacks on imports: cancels from beside, and what an undo takes for its own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from imports.jobs import failures, submit
-from imports.test_attacks import refused
+from imports.jobs import failures, run, state, submit
+from imports.test_attacks import accounted, refused
 from imports.test_slow_batches import ROWS, TOO_LONG, hangs, limited
 from pgtandem import slow_batches
 from pgtandem.connection import Target
@@ -89,3 +89,97 @@ def test_a_look_that_hangs_or_is_lost_keeps_no_command(
         begun = time.monotonic()
     assert time.monotonic() - begun < 4
     assert len(said) == 1
+
+
+# what an undo takes for its own
+
+COUNTS = """
+alter table item_master add variants integer not null default 0;
+create function count_variants() returns trigger language plpgsql as $$
+begin
+    if tg_op = 'INSERT' then
+        update public.item_master set variants = variants + 1 where item_id = new.item_id;
+    else
+        update public.item_master set variants = variants - 1 where item_id = old.item_id;
+    end if;
+    return null;
+end $$;
+create trigger count_variants after insert or delete on item_variant
+for each row execute function count_variants();
+"""
+
+
+def test_an_edit_that_a_trigger_of_another_table_wrote_over_is_not_lost(
+    import_db: Database,
+) -> None:
+    """The undo of a variant has the trigger write its item again, before the item's turn."""
+    conn = import_db.owner()
+    conn.execute(COUNTS.encode())
+    conn.execute("alter table item_master add notes text")
+    first = run(conn, [{"name": "A", "size": "1"}])
+    conn.execute("update item_master set notes = 'an app''s'")
+    second = run(conn, [{"name": "A", "size": "2"}])
+    conn.execute("call tandem.undo_import(%s)", (second,))
+    conn.execute("call tandem.undo_import(%s)", (first,))
+    assert one(conn, "select count(*) from item_master where notes = 'an app''s'") == 1
+
+
+def test_an_import_that_was_handed_in_first_and_ran_last_hinders_no_undo(
+    import_db: Database,
+) -> None:
+    conn = import_db.owner()
+    late = submit(conn, [{"name": "A", "description": "a"}])
+    early = run(conn, [{"name": "A", "description": "b"}])
+    conn.execute("call tandem.run_import(%s)", (late,))
+    conn.execute("call tandem.undo_import(%s)", (late,))
+    conn.execute("call tandem.undo_import(%s)", (early,))
+    assert one(conn, "select count(*) from item_master") == 0
+
+
+@pytest.mark.parametrize("path", ["run_import", "run_import_locked"])
+@pytest.mark.parametrize("is_undone", [True, False])
+def test_an_edit_that_an_import_wrote_over_is_not_lost(
+    import_db: Database, path: str, *, is_undone: bool
+) -> None:
+    """What the import and its undo have written since hides no edit of another column."""
+    conn = import_db.owner()
+    conn.execute("alter table item_master add notes text")
+    first = run(conn, [{"name": "A", "description": "a"}])
+    conn.execute("update item_master set notes = 'an app''s'")
+    second = submit(conn, [{"name": "A", "description": "b"}])
+    conn.execute(f"call tandem.{path}({second})".encode())
+    if is_undone:
+        conn.execute("call tandem.undo_import(%s)", (second,))
+    else:
+        third = submit(conn, [{"name": "A", "description": "a"}])
+        conn.execute(f"call tandem.{path}({third})".encode())
+    conn.execute("call tandem.undo_import(%s)", (first,))
+    assert one(conn, "select count(*) from item_master where notes = 'an app''s'") == 1
+
+
+def test_an_edit_that_an_undo_wrote_over_is_not_lost(import_db: Database) -> None:
+    conn = import_db.owner()
+    conn.execute("alter table item_master add notes text")
+    first = run(conn, [{"name": "A", "description": "a"}])
+    second = run(conn, [{"name": "A", "description": "b"}])
+    conn.execute("update item_master set notes = 'an app''s'")
+    conn.execute("call tandem.undo_import(%s)", (second,))
+    conn.execute("call tandem.undo_import(%s)", (first,))
+    assert one(conn, "select count(*) from item_master where notes = 'an app''s'") == 1
+
+
+@pytest.mark.parametrize("path", ["run_import", "run_import_locked"])
+def test_rows_that_smaller_batches_found_out_hinder_no_undo(import_db: Database, path: str) -> None:
+    conn = import_db.owner()
+    conn.execute(
+        "create function bad() returns trigger language plpgsql as $$ begin"
+        " if new.quantity = 4 then raise exception 'bad'; end if; return new; end $$;"
+        "create trigger bad before insert on item_variant for each row execute function bad()"
+    )
+    rows = [{"name": str(n // 3), "size": str(n), "quantity": str(n)} for n in range(12)]
+    import_id = submit(conn, rows, batch_rows=4)
+    conn.execute(f"call tandem.{path}({import_id})".encode())
+    accounted(conn, import_id)
+    assert state(conn, import_id) == "done"
+    conn.execute("call tandem.undo_import(%s)", (import_id,))
+    assert one(conn, "select count(*) from item_master") == 0
