@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import psycopg
 import pytest
 
 from imports.jobs import failures, run, state, submit
@@ -12,7 +13,7 @@ from imports.test_slow_batches import ROWS, TOO_LONG, hangs, limited
 from pgtandem import slow_batches
 from pgtandem.connection import Target
 from support.databases import Database
-from support.locks import wait_until
+from support.locks import wait_for_lock_wait, wait_until
 from support.shop import in_background, one
 
 # cancels from beside
@@ -183,3 +184,39 @@ def test_rows_that_smaller_batches_found_out_hinder_no_undo(import_db: Database,
     assert state(conn, import_id) == "done"
     conn.execute("call tandem.undo_import(%s)", (import_id,))
     assert one(conn, "select count(*) from item_master") == 0
+
+
+def test_a_purge_leaves_an_import_that_is_being_undone(import_db: Database) -> None:
+    """Else the undo ends half way, or says that it is done, and can never go on."""
+    conn, app, worker = (import_db.owner() for _ in range(3))
+    import_id = run(conn, [{"name": str(n)} for n in range(30)], batch_rows=5)
+
+    def undo() -> None:
+        worker.execute("call tandem.undo_import(%s)", (import_id,))
+
+    with in_background(worker, undo) as undoing:
+        with app.transaction():
+            app.execute("select from item_master where name = '12' for update")
+            wait_for_lock_wait(conn, worker.info.backend_pid, 5)
+            conn.execute("call tandem.purge('0 seconds')")
+        undoing.result()
+    assert one(conn, "select count(*) from item_master") == 0
+    conn.execute("call tandem.purge('0 seconds')")
+    assert one(conn, "select count(*) from tandem.import_job") == 0
+
+
+def test_an_undo_whose_import_is_purged_says_so(import_db: Database) -> None:
+    """The purge was first, and has not yet committed when the undo begins."""
+    conn, purger, worker = (import_db.owner() for _ in range(3))
+    import_id = run(conn, [{"name": str(n)} for n in range(30)], batch_rows=5)
+
+    def undo() -> None:
+        worker.execute("call tandem.undo_import(%s)", (import_id,))
+
+    with in_background(worker, undo) as undoing:
+        with purger.transaction():
+            purger.execute("select tandem._purge_imports(clock_timestamp(), 5000)")
+            wait_for_lock_wait(conn, worker.info.backend_pid, 5)
+        with pytest.raises(psycopg.errors.NoDataFound):
+            undoing.result()
+    assert one(conn, "select count(*) from item_master") == 30
