@@ -70,6 +70,34 @@ def test_who_sees_all_and_may_not_cancel_all_cancels_its_own(import_db: Database
         boss.execute("revoke pg_read_all_stats from new_app")
 
 
+def test_one_of_two_watchers_cancels_a_batch_and_once(import_db: Database) -> None:
+    """A second cancel would meet the loop outside of the batch, and end the import."""
+    conn, worker, first, second = (import_db.owner() for _ in range(4))
+    limited(import_db, 1)
+    # the batch lives on, as one does for a moment whose rows are being rolled back
+    conn.execute(
+        "create or replace function hang() returns trigger language plpgsql as $$ begin"
+        " begin perform pg_sleep(60); exception when query_canceled then perform pg_sleep(2); end;"
+        " return new; end $$"
+    )
+    import_id = submit(conn, ROWS[:1])
+
+    def work() -> None:
+        worker.execute("call tandem.run_import(%s)", (import_id,))
+
+    with in_background(worker, work) as running:
+        wait_until(lambda: hangs(conn), "the batch")
+        time.sleep(1.1)
+        assert one(first, "select tandem.cancel_slow_batches()") == 0
+        with first.transaction():
+            assert one(first, "select tandem.cancel_slow_batches()") == 1
+            assert one(second, "select tandem.cancel_slow_batches()") == 0
+        assert one(second, "select tandem.cancel_slow_batches()") == 0
+        assert one(first, "select tandem.cancel_slow_batches()") == 0
+        running.result()
+    assert state(conn, import_id) == "done"
+
+
 def test_a_look_that_hangs_or_is_lost_keeps_no_command(
     import_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

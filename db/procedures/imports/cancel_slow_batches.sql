@@ -12,7 +12,10 @@ begin
     -- in a transaction it would stay as it was first seen, and the next batch be cancelled
     perform pg_catalog.pg_stat_clear_snapshot();
     v_cancelled := (
-        select pg_catalog.count(*) filter (where pg_catalog.pg_cancel_backend(a.pid))
+        select pg_catalog.count(*) filter (
+            where tandem._claim_slow_batch(b.run_id, b.marked)
+                and pg_catalog.pg_cancel_backend(a.pid)
+        )
         from tandem._batches() as b
         join pg_catalog.pg_stat_activity as a
             on a.pid = b.backend_pid and a.xact_start = b.marked

@@ -244,6 +244,7 @@ create table tandem.slow_batch (
     run_id bigint not null,
     transaction_started timestamptz not null,
     marked_at timestamptz not null default pg_catalog.clock_timestamp(),
+    cancelled_at timestamptz,
     constraint slow_batch_pkey primary key (run_id)
 );
 
