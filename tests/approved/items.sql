@@ -510,12 +510,12 @@ select
                         and o.deleted_at is not null
                     returning t.color_id as id,
                         pg_catalog.jsonb_build_object('deleted_at', o.deleted_at) as before,
-                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after
+                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after, o.xmin as writer
                 )
 
-                insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
                 select p_import, p_from, 'color_master', 'revive',
-                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after)), pg_catalog.array_agg(x.writer)
                 from made as x
                 having pg_catalog.count(*) > 0;
                 v_updated := v_updated || v_named;
@@ -595,12 +595,12 @@ select
                         and o.deleted_at is not null
                     returning t.size_id as id,
                         pg_catalog.jsonb_build_object('deleted_at', o.deleted_at) as before,
-                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after
+                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after, o.xmin as writer
                 )
 
-                insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
                 select p_import, p_from, 'size_master', 'revive',
-                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after)), pg_catalog.array_agg(x.writer)
                 from made as x
                 having pg_catalog.count(*) > 0;
                 v_updated := v_updated || v_named;
@@ -680,12 +680,12 @@ select
                         and o.deleted_at is not null
                     returning t.item_id as id,
                         pg_catalog.jsonb_build_object('deleted_at', o.deleted_at) as before,
-                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after
+                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after, o.xmin as writer
                 )
 
-                insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
                 select p_import, p_from, 'item_master', 'revive',
-                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after)), pg_catalog.array_agg(x.writer)
                 from made as x
                 having pg_catalog.count(*) > 0;
                 v_updated := v_updated || v_named;
@@ -819,7 +819,7 @@ select
             end if;
             with due as materialized (
                 select
-                    n.*, (select i from (select t.name, t.description) as i) as before
+                    n.*, (select i from (select t.name, t.description) as i) as before, t.xmin as writer
                 from public.item_master as t
                 join (
                     select
@@ -844,13 +844,13 @@ select
                     description = case when n.s_description then n.f_description else t.description end
                 from due as n
                 where t.item_id = n.id
-                returning t.item_id as id, n.row_no, n.before, (select i from (select t.name, t.description) as i) as after
+                returning t.item_id as id, n.row_no, n.before, (select i from (select t.name, t.description) as i) as after, n.writer
             ),
 
             kept as (
-                insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
                 select p_import, p_from, 'item_master', 'update',
-                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after)), pg_catalog.array_agg(x.writer)
                 from made as x
                 having pg_catalog.count(*) > 0
             )
@@ -959,12 +959,12 @@ select
                         and o.deleted_at is not null
                     returning t.variant_id as id,
                         pg_catalog.jsonb_build_object('deleted_at', o.deleted_at) as before,
-                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after
+                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after, o.xmin as writer
                 )
 
-                insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
                 select p_import, p_from, 'item_variant', 'revive',
-                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after)), pg_catalog.array_agg(x.writer)
                 from made as x
                 having pg_catalog.count(*) > 0;
                 v_updated := v_updated || v_named;
@@ -1117,7 +1117,7 @@ select
         if found then
             with due as materialized (
                 select
-                    n.*, (select i from (select t.item_id, t.color_id, t.size_id, t.sku, t.price, t.quantity) as i) as before
+                    n.*, (select i from (select t.item_id, t.color_id, t.size_id, t.sku, t.price, t.quantity) as i) as before, t.xmin as writer
                 from public.item_variant as t
                 join (
                     select
@@ -1139,13 +1139,13 @@ select
                     quantity = case when n.s_quantity then n.f_quantity else t.quantity end
                 from due as n
                 where t.variant_id = n.id
-                returning t.variant_id as id, n.row_no, n.before, (select i from (select t.item_id, t.color_id, t.size_id, t.sku, t.price, t.quantity) as i) as after
+                returning t.variant_id as id, n.row_no, n.before, (select i from (select t.item_id, t.color_id, t.size_id, t.sku, t.price, t.quantity) as i) as after, n.writer
             ),
 
             kept as (
-                insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
                 select p_import, p_from, 'item_variant', 'update',
-                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
+                    pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after)), pg_catalog.array_agg(x.writer)
                 from made as x
                 having pg_catalog.count(*) > 0
             )
@@ -1177,8 +1177,7 @@ comment on function tandem_items._write_rows(bigint, bigint, integer, integer) i
 -- The old path, kept until it is retired: what importers did before, so that both can be compared
 -- and a flag can go back. It locks all tables of the import against every other writer to its end,
 -- then looks for each row and inserts or updates it. What becomes of a row is what the new path
--- makes of it; a row is taken back by itself, as those importers did, so this loop has a block with
--- an EXCEPTION part for each row. That is slow, and it is why there is a new path.
+-- makes of it; a row is taken back by itself, as those importers did, by an EXCEPTION part for each.
 create or replace function tandem_items._write_rows_locked(
     p_import bigint, p_run bigint, p_from integer, p_to integer
 ) returns tandem.import_counts
@@ -1197,6 +1196,7 @@ declare
     v_id bigint;
     v_before jsonb;
     v_after jsonb;
+    v_writer xid;
     v_is_new boolean;
     v_is_updated boolean;
     v_outcome text;
@@ -1302,12 +1302,12 @@ select
                                 from public.color_master as o
                                 where t.color_id = v_id and o.color_id = v_id
                                 returning pg_catalog.jsonb_build_object('deleted_at', o.deleted_at),
-                                    pg_catalog.jsonb_build_object('deleted_at', t.deleted_at)
-                                into v_before, v_after;
+                                    pg_catalog.jsonb_build_object('deleted_at', t.deleted_at), o.xmin
+                                into v_before, v_after, v_writer;
                                 if found then
-                                    insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                                    insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
                                     values (p_import, r_in.row_no, 'color_master', 'revive',
-                                        pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)));
+                                        pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)), array[v_writer]);
                                 end if;
                             end if;
                         end if;
@@ -1352,12 +1352,12 @@ select
                                 from public.size_master as o
                                 where t.size_id = v_id and o.size_id = v_id
                                 returning pg_catalog.jsonb_build_object('deleted_at', o.deleted_at),
-                                    pg_catalog.jsonb_build_object('deleted_at', t.deleted_at)
-                                into v_before, v_after;
+                                    pg_catalog.jsonb_build_object('deleted_at', t.deleted_at), o.xmin
+                                into v_before, v_after, v_writer;
                                 if found then
-                                    insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                                    insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
                                     values (p_import, r_in.row_no, 'size_master', 'revive',
-                                        pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)));
+                                        pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)), array[v_writer]);
                                 end if;
                             end if;
                         end if;
@@ -1402,12 +1402,12 @@ select
                                 from public.item_master as o
                                 where t.item_id = v_id and o.item_id = v_id
                                 returning pg_catalog.jsonb_build_object('deleted_at', o.deleted_at),
-                                    pg_catalog.jsonb_build_object('deleted_at', t.deleted_at)
-                                into v_before, v_after;
+                                    pg_catalog.jsonb_build_object('deleted_at', t.deleted_at), o.xmin
+                                into v_before, v_after, v_writer;
                                 if found then
-                                    insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                                    insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
                                     values (p_import, r_in.row_no, 'item_master', 'revive',
-                                        pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)));
+                                        pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)), array[v_writer]);
                                 end if;
                             end if;
                         end if;
@@ -1447,7 +1447,7 @@ select
                     exit a_row;
                 end if;
                 if v_places[4] is not null then
-                    select pg_catalog.jsonb_build_object('name', t.name, 'description', t.description) into v_before from public.item_master as t
+                    select pg_catalog.jsonb_build_object('name', t.name, 'description', t.description), t.xmin into v_before, v_writer from public.item_master as t
                     where t.item_id = r_in.i_item and (
                         v_places[4] is not null and (r_in.f_description is not null or v_clears) and not r_in.row_no = any (v_overruled_description) and t.description is distinct from r_in.f_description
                     );
@@ -1464,9 +1464,9 @@ select
                             exit a_row;
                         end if;
                         v_is_updated := true;
-                        insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                        insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
                         values (p_import, r_in.row_no, 'item_master', 'update',
-                            pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)));
+                            pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)), array[v_writer]);
                     end if;
                 end if;
 
@@ -1499,12 +1499,12 @@ select
                                 from public.item_variant as o
                                 where t.variant_id = v_id and o.variant_id = v_id
                                 returning pg_catalog.jsonb_build_object('deleted_at', o.deleted_at),
-                                    pg_catalog.jsonb_build_object('deleted_at', t.deleted_at)
-                                into v_before, v_after;
+                                    pg_catalog.jsonb_build_object('deleted_at', t.deleted_at), o.xmin
+                                into v_before, v_after, v_writer;
                                 if found then
-                                    insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                                    insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
                                     values (p_import, r_in.row_no, 'item_variant', 'revive',
-                                        pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)));
+                                        pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)), array[v_writer]);
                                 end if;
                             end if;
                         end if;
@@ -1540,7 +1540,7 @@ select
                             exit a_row;
                         end if;
                     elsif v_places[5] is not null or v_places[6] is not null or v_places[7] is not null then
-                        select pg_catalog.jsonb_build_object('item_id', t.item_id, 'color_id', t.color_id, 'size_id', t.size_id, 'sku', t.sku, 'price', t.price, 'quantity', t.quantity) into v_before from public.item_variant as t
+                        select pg_catalog.jsonb_build_object('item_id', t.item_id, 'color_id', t.color_id, 'size_id', t.size_id, 'sku', t.sku, 'price', t.price, 'quantity', t.quantity), t.xmin into v_before, v_writer from public.item_variant as t
                         where t.variant_id = r_in.row_id and (
                             v_places[5] is not null and (r_in.f_sku is not null or v_clears) and t.sku is distinct from r_in.f_sku or
                             v_places[6] is not null and (r_in.f_price is not null or v_clears) and t.price is distinct from r_in.f_price or
@@ -1561,9 +1561,9 @@ select
                                 exit a_row;
                             end if;
                             v_is_updated := true;
-                            insert into tandem.import_change (import_id, from_row, table_name, action, images)
+                            insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
                             values (p_import, r_in.row_no, 'item_variant', 'update',
-                                pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)));
+                                pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, v_before, v_after)), array[v_writer]);
                         end if;
                     end if;
                 end if;

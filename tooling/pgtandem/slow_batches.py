@@ -17,27 +17,37 @@ from pgtandem.connection import Target, connect
 from pgtandem.errors import PgTandemError, describe
 
 LOOK_SECONDS: Final = 1.0
+AGAIN_SECONDS: Final = 5.0
+"""So long after a connection was lost, or not to be had, it is tried again."""
+GRACE_SECONDS: Final = 5.0
+"""So long a look that hangs is waited for at the end."""
 
 
 @contextmanager
 def slow_batches_cancelled(target: Target, say: Callable[[str], None]) -> Iterator[None]:
     """Look every second, over a connection of its own, while the block runs.
 
-    What is over within a second costs no connection. Where it cannot look, it says so once, and the
-    block goes on without it.
+    What is over within a second costs no connection. Where it cannot look, it says so once, the
+    block goes on without it, and what may pass is tried again. The block's end waits for no look
+    that hangs.
     """
     over = threading.Event()
 
     def look() -> None:
-        if over.wait(LOOK_SECONDS):
-            return
-        try:
-            with connect(target, application_name="pgtandem watch") as conn:
-                while not over.wait(LOOK_SECONDS):
+        wait, is_said = LOOK_SECONDS, False
+        while not over.wait(wait):
+            try:
+                with connect(target, application_name="pgtandem watch") as conn:
+                    conn.execute(f"set statement_timeout = '{GRACE_SECONDS:.0f}s'".encode())
                     conn.execute("select tandem.cancel_slow_batches()")
-        except (PgTandemError, psycopg.Error) as error:
-            if not over.is_set():
-                say(f"Batches that take too long are not ended: {describe(error)}")
+                    while not over.wait(LOOK_SECONDS):
+                        conn.execute("select tandem.cancel_slow_batches()")
+            except (PgTandemError, psycopg.Error) as error:
+                if not over.is_set() and not is_said:
+                    say(f"Batches that take too long are not ended: {describe(error)}")
+                if isinstance(error, psycopg.ProgrammingError):
+                    return  # such as a right that is missing
+                wait, is_said = AGAIN_SECONDS, True
 
     thread = threading.Thread(target=look, name="slow batches", daemon=True)
     thread.start()
@@ -45,4 +55,4 @@ def slow_batches_cancelled(target: Target, say: Callable[[str], None]) -> Iterat
         yield
     finally:
         over.set()
-        thread.join()
+        thread.join(2 * GRACE_SECONDS)

@@ -4,7 +4,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $_mark_slow_batch$
     insert into tandem.slow_batch (run_id, transaction_started) values (p_run, p_started)
-    on conflict (run_id) do update set transaction_started = excluded.transaction_started
+    on conflict (run_id) do update set transaction_started = excluded.transaction_started,
+        marked_at = excluded.marked_at, cancelled_at = null
 $_mark_slow_batch$;
 
 comment on function tandem._mark_slow_batch(bigint, timestamptz) is

@@ -7,8 +7,15 @@ declare
     v_imports bigint[] := array(
         select j.import_id from tandem.import_job as j
         where j.finished_at < p_before
+            -- one that is being undone, or was and may go on, needs what is kept of it
+            and not exists (
+                select from tandem.run as r
+                where r.import_id = j.import_id and r.finished_at is null
+                    and (r.updated_at >= p_before or tandem._running(r.run_id))
+            )
         order by j.import_id
         limit greatest(1, p_rows / 1000)
+        for update skip locked
     );
     v_count bigint;
 begin

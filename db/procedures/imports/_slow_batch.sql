@@ -3,6 +3,8 @@ create or replace function tandem._slow_batch(p_run bigint) returns jsonb
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- whoever has cancelled it commits in a moment
+set lock_timeout = '10s'
 as $_slow_batch$
 declare
     r_job tandem.import_job;

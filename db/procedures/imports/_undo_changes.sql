@@ -14,6 +14,14 @@ declare
     v_before text;
     v_undo text;
     v_needed text;
+    -- whose transactions may have written a row that this one inserted: also of a lower number, as
+    -- what was handed in first may run last
+    v_imports bigint[] := array(
+        select o.import_id
+        from tandem.import_job as o
+        join tandem.import_job as j on j.import_id = p_import
+        where (o.finished_at < j.started_at) is not true
+    );
 begin
     perform pg_catalog.set_config('search_path', tandem._path_of(j.mapping), true)
     from tandem.import_job as j
@@ -133,21 +141,42 @@ begin
             join image as i on i.id = t.%2$s
         ),
 
+        -- the transactions that have written this table for imports
+        ours as materialized (
+            select c.xmin as writer from tandem.import_change as c
+            where c.import_id = any ($7) and c.table_name = $2
+            union
+            select w.writer from tandem.import_change as c
+            cross join lateral pg_catalog.unnest(c.written_by) as w (writer)
+            where c.import_id = any ($7) and c.table_name = $2
+            union
+            select u.xmin from tandem.import_undone as u
+            where u.import_id = any ($7) and u.table_name = $2 and u.action <> ''insert''
+        ),
+
+        -- what another transaction had written before one of those wrote over it
+        hidden as materialized (
+            select o.image ->> 0 as row_id
+            from tandem.import_change as c
+            cross join lateral rows from (
+                pg_catalog.json_array_elements(c.images), pg_catalog.unnest(c.overwrote)
+            ) as o (image, writer)
+            where c.import_id = any ($7) and c.table_name = $2 and c.action <> ''insert''
+                and o.writer not in (select w.writer from ours as w)
+            union
+            select u.row_id from tandem.import_undone as u
+            where u.import_id = any ($7) and u.table_name = $2
+                and u.overwrote not in (select w.writer from ours as w)
+        ),
+
         due as materialized (
             select d.*, case
                 when d.now is null then ''it is not there any more''
                 when d.now <> d.after then ''it was edited since''
                 -- to be removed with columns that we know nothing of
-                when $4 = ''insert'' and d.writer not in (
-                    select c.xmin from tandem.import_change as c
-                    where c.import_id >= $1 and c.table_name = $2
-                    union all
-                    select w.writer from tandem.import_change as c
-                    cross join lateral pg_catalog.unnest(c.written_by) as w (writer)
-                    where c.import_id >= $1 and c.table_name = $2
-                    union all
-                    select u.xmin from tandem.import_undone as u
-                    where u.import_id >= $1 and u.table_name = $2 and u.action <> ''insert''
+                when $4 = ''insert'' and (
+                    d.writer not in (select w.writer from ours as w)
+                    or d.id::text in (select h.row_id from hidden as h)
                 ) then ''something else has written it since''
                 %5$s
             end as why
@@ -164,13 +193,14 @@ begin
 
         noted as (
             insert into tandem.import_undone (
-                import_id, from_row, table_name, row_id, action, outcome, why
+                import_id, from_row, table_name, row_id, action, outcome, why, overwrote
             )
             select
                 $1, $3, $2, d.id::text, $4,
                 case when $5 is not null then ''error'' when u.id is not null then ''reversed''
                     else ''kept'' end,
-                coalesce($5, d.why, case when u.id is null then ''a trigger kept it'' end)
+                coalesce($5, d.why, case when u.id is null then ''a trigger kept it'' end),
+                case when $4 <> ''insert'' and u.id is not null then d.writer end
             from due as d
             left join undone as u (id) on u.id = d.id
             returning outcome
@@ -185,7 +215,8 @@ begin
         pg_catalog.format(v_undo, v_relation, v_id)
     )
     into reversed, kept, errors
-    using p_import, p_part ->> 'table', p_from, p_action, p_failure ->> 'message', p_rows;
+    using p_import, p_part ->> 'table', p_from, p_action, p_failure ->> 'message', p_rows,
+        v_imports;
 end
 $_undo_changes$;
 

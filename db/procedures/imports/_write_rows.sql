@@ -1,9 +1,9 @@
 {% from 'procedures/imports/macros.jinja' import job_of_batch, parsed with context %}
 {% macro keep_images(table, action) %}
-{# What a statement has changed, from made (id, before, after). #}
-insert into tandem.import_change (import_id, from_row, table_name, action, images)
+{# What a statement has changed, from made (id, before, after); not of an insert: writer, who had written it before. #}
+insert into tandem.import_change (import_id, from_row, table_name, action, images{{ '' if action == 'insert' else ', overwrote' }})
         select p_import, p_from, {{ table.table | literal }}, {{ action | literal }},
-            pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after))
+            pg_catalog.json_agg(pg_catalog.json_build_array(x.id, x.before, x.after)){{ '' if action == 'insert' else ', pg_catalog.array_agg(x.writer)' }}
         from made as x
         having pg_catalog.count(*) > 0
 {%- endmacro %}
@@ -88,7 +88,7 @@ v_ids := array(
                     and o.{{ table.deleted | ident }} is not null
                 returning t.{{ table.id | ident }} as id,
                     pg_catalog.jsonb_build_object({{ table.deleted | literal }}, o.{{ table.deleted | ident }}) as before,
-                    pg_catalog.jsonb_build_object({{ table.deleted | literal }}, t.{{ table.deleted | ident }}) as after
+                    pg_catalog.jsonb_build_object({{ table.deleted | literal }}, t.{{ table.deleted | ident }}) as after, o.xmin as writer
             )
 
             {{ keep_images(table, 'revive') | indent(4) }};
@@ -158,7 +158,7 @@ perform from {{ table.table | relation(m.schema) }} as t
 {% endif %}
         with due as materialized (
             select
-                n.*, {{ table | image_row('t') }} as before
+                n.*, {{ table | image_row('t') }} as before, t.xmin as writer
             from {{ table.table | relation(m.schema) }} as t
             join (
                 {{ voices(table) | indent(8) }}
@@ -174,7 +174,7 @@ perform from {{ table.table | relation(m.schema) }} as t
 {% endfor %}
             from due as n
             where t.{{ table.id | ident }} = n.id
-            returning t.{{ table.id | ident }} as id, n.row_no, n.before, {{ table | image_row('t') }} as after
+            returning t.{{ table.id | ident }} as id, n.row_no, n.before, {{ table | image_row('t') }} as after, n.writer
         ),
 
         kept as (

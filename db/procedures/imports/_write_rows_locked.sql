@@ -1,8 +1,8 @@
 {% from 'procedures/imports/macros.jinja' import given, parsed, job_of_batch with context %}
 {% macro keep_image(table, action, before) %}
-insert into tandem.import_change (import_id, from_row, table_name, action, images)
+insert into tandem.import_change (import_id, from_row, table_name, action, images{{ '' if action == 'insert' else ', overwrote' }})
                 values (p_import, r_in.row_no, {{ table.table | literal }}, {{ action | literal }},
-                    pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, {{ before | trusted }}, v_after)));
+                    pg_catalog.json_build_array(pg_catalog.json_build_array(v_id, {{ before | trusted }}, v_after)){{ '' if action == 'insert' else ', array[v_writer]' }});
 {%- endmacro %}
 {% macro suppress(table) %}
 insert into tandem.import_mark (import_id, row_no, mark, subject)
@@ -56,8 +56,8 @@ if r_job.deleted <> 'create' then
                         from {{ table.table | relation(m.schema) }} as o
                         where t.{{ table.id | ident }} = v_id and o.{{ table.id | ident }} = v_id
                         returning pg_catalog.jsonb_build_object({{ table.deleted | literal }}, o.{{ table.deleted | ident }}),
-                            pg_catalog.jsonb_build_object({{ table.deleted | literal }}, t.{{ table.deleted | ident }})
-                        into v_before, v_after;
+                            pg_catalog.jsonb_build_object({{ table.deleted | literal }}, t.{{ table.deleted | ident }}), o.xmin
+                        into v_before, v_after, v_writer;
                         if found then
                             {{ keep_image(table, 'revive', 'v_before') | indent(12) }}
                         end if;
@@ -91,7 +91,7 @@ insert into {{ table.table | relation(m.schema) }} as t (
 {%- endmacro %}
 {% macro update(table, id, overruled) %}
 {# What differs of what the row may say. #}
-select {{ table | image('t') }} into v_before from {{ table.table | relation(m.schema) }} as t
+select {{ table | image('t') }}, t.xmin into v_before, v_writer from {{ table.table | relation(m.schema) }} as t
                 where t.{{ table.id | ident }} = {{ id | trusted }} and (
 {% for field in table.plain_fields %}
                     {{ says(field) }}{% if overruled %} and not r_in.row_no = any ({{ object_name('v_overruled', field.name) | ident }}){% endif %} and {{ field | differs_from('t', 'r_in') }}{{ ' or' if not loop.last }}
@@ -115,8 +115,7 @@ select {{ table | image('t') }} into v_before from {{ table.table | relation(m.s
 -- The old path, kept until it is retired: what importers did before, so that both can be compared
 -- and a flag can go back. It locks all tables of the import against every other writer to its end,
 -- then looks for each row and inserts or updates it. What becomes of a row is what the new path
--- makes of it; a row is taken back by itself, as those importers did, so this loop has a block with
--- an EXCEPTION part for each row. That is slow, and it is why there is a new path.
+-- makes of it; a row is taken back by itself, as those importers did, by an EXCEPTION part for each.
 create or replace function {{ '_write_rows_locked' | relation(S) }}(
     p_import bigint, p_run bigint, p_from integer, p_to integer
 ) returns tandem.import_counts
@@ -141,6 +140,7 @@ declare
     v_id {{ m.id_type | sqltype }};
     v_before jsonb;
     v_after jsonb;
+    v_writer xid;
     v_is_new boolean;
     v_is_updated boolean;
     v_outcome text;

@@ -14,6 +14,8 @@ declare
     v_reversed bigint;
     v_errors bigint;
 begin
+    -- whoever purges it comes after this batch, or was first
+    perform from tandem.import_job as j where j.import_id = r_run.import_id for key share;
     perform tandem._import_to_undo(r_run.import_id);
     -- in order first, so that only one of them is looked into; what is before the cursor is done
     select o.* into r_batch

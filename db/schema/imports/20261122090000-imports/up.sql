@@ -169,6 +169,7 @@ create table tandem.import_change (
     action text not null,
     images json not null,
     written_by xid[],
+    overwrote xid[],
     constraint import_change_pkey primary key (import_id, from_row, table_name, action),
     constraint import_change_action_check check (action in ('insert', 'update', 'revive'))
 );
@@ -176,7 +177,8 @@ create table tandem.import_change (
 comment on table tandem.import_change is
 'What a batch of an import changed: images is an array of [id, before, after], the imported '
 'columns before (null for an insert) and after. tandem.import_changes shows a row each. '
-'written_by: the transactions that wrote the rows, where it was not the one of this line.';
+'written_by: the transactions that wrote the rows, where it was not the one of this line. '
+'overwrote: those that had written them before, one for each image; null for inserts.';
 
 alter table tandem.rejected_row
 add column import_id bigint,
@@ -241,6 +243,8 @@ comment on table tandem.import_cancel is
 create table tandem.slow_batch (
     run_id bigint not null,
     transaction_started timestamptz not null,
+    marked_at timestamptz not null default pg_catalog.clock_timestamp(),
+    cancelled_at timestamptz,
     constraint slow_batch_pkey primary key (run_id)
 );
 
@@ -271,6 +275,7 @@ create table tandem.import_undone (
     action text not null,
     outcome text not null,
     why text,
+    overwrote xid,
     undone_at timestamptz not null default pg_catalog.clock_timestamp(),
     constraint import_undone_pkey primary key (
         import_id, from_row, table_name, action, row_id
@@ -280,4 +285,5 @@ create table tandem.import_undone (
 
 comment on table tandem.import_undone is
 'What tandem.undo_import has done with each change of an import: reversed; kept, because the row '
-'was edited since or is needed; error, with the reason.';
+'was edited since or is needed; error, with the reason. overwrote: who had written the '
+'row before, where it was reversed and not removed.';
