@@ -192,6 +192,19 @@ def test_a_field_that_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert good(found) == [["c", "4"]]
 
 
+def test_a_line_that_never_ends_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "LINE_CHARACTERS", 1000)
+    path = tmp_path / "bomb.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n1,2\n" + b"x" * 10_000_000))
+    with pytest.raises(FileError, match="longer than 1,000 characters") as caught:
+        read(path)
+    assert "line 3" in str(caught.value.hint)
+    _, found = read(write(tmp_path, "a,b\n" + "x" * 997 + ",1\n"))
+    assert len(good(found)) == 1
+
+
 # -- quotes that are never closed
 
 

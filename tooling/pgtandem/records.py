@@ -49,6 +49,8 @@ Format = Literal["csv", "jsonl"]
 Values = list[str | None]
 
 FIELD_CHARACTERS: Final = 16 * 1024 * 1024
+LINE_CHARACTERS: Final = 4 * FIELD_CHARACTERS
+"""No line is read further than this: a small compressed file may hold one of many gigabytes."""
 """A longer field is taken for a quote that was never closed."""
 MOST_KEYS: Final = 1600
 """As many as a table can have columns. JSON objects with more have data for keys."""
@@ -611,6 +613,10 @@ class _HashedBytes(io.RawIOBase):
         super().close()
 
 
+class _LineTooLong(Exception):
+    """The end of a line was not in sight."""
+
+
 class _Text:
     """The lines of a file, in blocks; lines can be given back."""
 
@@ -684,14 +690,16 @@ class _Text:
             size += len(line)
         if size < characters and not self.ended:
             try:
-                for line in self._wrapper:
+                while size < characters:
+                    line = self._wrapper.readline(LINE_CHARACTERS)
+                    if len(line) == LINE_CHARACTERS and line[-1] not in "\r\n":
+                        raise _LineTooLong
+                    if not line:
+                        self.ended = True
+                        break
                     taken.append(line)
                     size += len(line)
-                    if size >= characters:
-                        break
-                else:
-                    self.ended = True
-            except (EOFError, zlib.error, UnicodeError, OSError) as exc:
+            except (EOFError, zlib.error, UnicodeError, OSError, _LineTooLong) as exc:
                 self.ended = True
                 self.failure = exc
         return taken
@@ -709,6 +717,9 @@ class _Text:
         if isinstance(exc, EOFError | zlib.error | gzip.BadGzipFile):
             message = f"The compressed file {path} is damaged near line {line}: {exc}."
             hint = "Get the file again."
+        elif isinstance(exc, _LineTooLong):
+            message = f"A line of the file {path} is longer than {LINE_CHARACTERS:,} characters."
+            hint = f"It is about line {line}. Look whether the file is text, and whole."
         elif isinstance(exc, UnicodeError):
             message = f"The file {path} is not {self._encoding} text near line {line}: {exc}."
             hint = "Give the file's real encoding."
