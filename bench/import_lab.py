@@ -10,12 +10,11 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import psycopg
-from lab import SETTINGS, Connection, value
+from lab import SETTINGS, Clones, Connection, value
 from psycopg import sql
 
 from pgtandem.deploy import deploy
@@ -72,12 +71,11 @@ def file_of(rows: int, colours: int = COLOURS, sizes: int = SIZES) -> Rows:
     raise AssertionError
 
 
-class Lab:
-    """A throwaway server with the default import; each measurement has its own database."""
+class Lab(Clones):
+    """Clones of a database with the default import."""
 
     def __init__(self, server: ThrowawayServer) -> None:
-        self.server = server
-        self._numbers = itertools.count(1)
+        super().__init__(server)
         with self.connect("postgres") as conn:
             conn.execute("create database ready")
         with self.connect("ready") as conn:
@@ -85,25 +83,9 @@ class Lab:
             conn.execute("call tandem.prepare('items')")
             conn.execute("vacuum (freeze, analyze)")
 
-    def connect(self, database: str) -> Connection:
-        return psycopg.connect(self.server.conninfo(database), autocommit=True)
-
-    @contextmanager
-    def database(self, template: str = "ready") -> Iterator[str]:
+    def database(self, template: str = "ready") -> AbstractContextManager[str]:
         """The name of a fresh clone, whose tables are those of the template."""
-        name = f"clone_{next(self._numbers)}"
-        with self.connect("postgres") as conn:
-            conn.execute(
-                sql.SQL("create database {} template {}").format(
-                    sql.Identifier(name), sql.Identifier(template)
-                )
-            )
-            conn.execute("checkpoint")
-        try:
-            yield name
-        finally:
-            with self.connect("postgres") as conn:
-                conn.execute(sql.SQL("drop database {} (force)").format(sql.Identifier(name)))
+        return self.clone(template)
 
     def filled(self, name: str, fill: Callable[[Connection], object]) -> str:
         """A database to clone, made once."""

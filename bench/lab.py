@@ -10,7 +10,7 @@ import json
 import statistics
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -72,13 +72,40 @@ class Measurement:
         )
 
 
-class Lab:
-    """A throwaway server with the demo's shop in it; each measurement has its own database."""
+class Clones:
+    """A throwaway server; each measurement has a database of its own, cloned from a template."""
+
+    def __init__(self, server: ThrowawayServer) -> None:
+        self.server = server
+        self._numbers = itertools.count(1)
+
+    def connect(self, database: str) -> Connection:
+        return psycopg.connect(self.server.conninfo(database), autocommit=True)
+
+    @contextmanager
+    def clone(self, template: str) -> Iterator[str]:
+        """The name of a fresh clone, dropped at the end."""
+        name = f"clone_{next(self._numbers)}"
+        with self.connect("postgres") as conn:
+            conn.execute(
+                sql.SQL("create database {} template {}").format(
+                    sql.Identifier(name), sql.Identifier(template)
+                )
+            )
+            conn.execute("checkpoint")
+        try:
+            yield name
+        finally:
+            with self.connect("postgres") as conn:
+                conn.execute(sql.SQL("drop database {} (force)").format(sql.Identifier(name)))
+
+
+class Lab(Clones):
+    """Clones of a database with the demo's shop in it."""
 
     def __init__(self, server: ThrowawayServer, rows: int) -> None:
-        self.server = server
+        super().__init__(server)
         self.rows = rows
-        self._numbers = itertools.count(1)
         with self.connect("postgres") as conn:
             conn.execute("create database shop")
         with self.connect("shop") as conn:
@@ -94,25 +121,9 @@ class Lab:
             )
             conn.execute("call tandem.prepare('products')")
 
-    def connect(self, database: str) -> Connection:
-        return psycopg.connect(self.server.conninfo(database), autocommit=True)
-
-    @contextmanager
-    def prepared(self, template: str = "shop") -> Iterator[str]:
+    def prepared(self) -> AbstractContextManager[str]:
         """The name of a fresh clone of the shop: pgtandem deployed and prepared, nothing moved."""
-        name = f"clone_{next(self._numbers)}"
-        with self.connect("postgres") as conn:
-            conn.execute(
-                sql.SQL("create database {} template {}").format(
-                    sql.Identifier(name), sql.Identifier(template)
-                )
-            )
-            conn.execute("checkpoint")
-        try:
-            yield name
-        finally:
-            with self.connect("postgres") as conn:
-                conn.execute(sql.SQL("drop database {} (force)").format(sql.Identifier(name)))
+        return self.clone("shop")
 
     @contextmanager
     def migrated(self) -> Iterator[str]:
@@ -125,7 +136,7 @@ class Lab:
             with self.connect("migrated") as conn:
                 conn.execute("call tandem.migrate('products')")
                 conn.execute("vacuum (freeze, analyze)")
-        with self.prepared("migrated") as name:
+        with self.clone("migrated") as name:
             yield name
 
     def switch(self, conn: Connection, enabled: bool) -> None:
