@@ -5,7 +5,10 @@ comment on schema tandem_items is
 
 -- A row of a batch: its fields in the types of their columns (f_), the id of the row that it is
 -- (row_id), and of each master the key (k_) and the id (i_). Variables alone are of it.
+-- The first time there is none, which is no news.
+set local client_min_messages = warning;
 drop type if exists tandem_items.batch_row;
+set local client_min_messages = notice;
 
 create type tandem_items.batch_row as (
     row_no integer,
