@@ -818,7 +818,8 @@ select
                 where t.deleted_at is not null
             ) then
                 raise exception 'another session has deleted rows of item_master'
-                using errcode = 'serialization_failure', hint = 'The same is tried again.';
+                using errcode = 'serialization_failure', detail = 'The batch waited for it.',
+                    hint = 'The same is tried again.';
             end if;
             with due as materialized (
                 select

@@ -153,7 +153,8 @@ perform from {{ table.table | relation(m.schema) }} as t
             where t.{{ table.deleted | ident }} is not null
         ) then
             raise exception {{ ('another session has deleted rows of ' ~ table.table) | literal }}
-            using errcode = 'serialization_failure', hint = 'The same is tried again.';
+            using errcode = 'serialization_failure', detail = 'The batch waited for it.',
+                hint = 'The same is tried again.';
         end if;
 {% endif %}
         with due as materialized (
