@@ -14,7 +14,7 @@ from pgtandem.errors import EXIT_DONE, EXIT_REFUSED
 from pgtandem.importing import no_import
 
 _TO_UNDO: Final = """
-select c.table_name as "table", c.action as change, sum(jsonb_array_length(c.images)) as rows
+select c.table_name as "table", c.action as change, sum(json_array_length(c.images)) as rows
 from tandem.import_change as c
 where c.import_id = %s
 group by c.table_name, c.action
