@@ -311,14 +311,16 @@ comment on function tandem_items._check_rows(bigint, bigint) is
 -- full key, so that imports of the same rows wait for each other and never deadlock. An INSERT has
 -- only what is not there, so that a row which is there costs no sequence value; an UPDATE only what
 -- differs, so that the rest costs no WAL. Plans are kept from batch to batch: one that was made when a
--- table was small has to be right when the import has filled it, so they all go by the indexes; none
--- is compiled, however costly it looks for that.
+-- table was small has to be right when the import has filled it, so they all go by the indexes, row by
+-- row; none is compiled, however costly it looks for that.
 create or replace function tandem_items._write_rows(
     p_import bigint, p_run bigint, p_from integer, p_to integer
 ) returns tandem.import_counts
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $_write_rows$
 declare
@@ -860,11 +862,10 @@ select
             )
 
             select
-                v_updated || coalesce(pg_catalog.array_agg(x.row_no) filter (where x.id is not null), '{}'),
-                coalesce(pg_catalog.array_agg(n.row_no) filter (where x.id is null), '{}')
+                v_updated || coalesce(pg_catalog.array_agg(n.row_no) filter (where n.id in (select x.id from made as x)), '{}'),
+                coalesce(pg_catalog.array_agg(n.row_no) filter (where n.id not in (select x.id from made as x)), '{}')
             into v_updated, v_named
-            from due as n
-            left join made as x on x.id = n.id;
+            from due as n;
             insert into tandem.import_mark (import_id, row_no, mark, subject)
             select p_import, n.row_no, 'suppressed', 'item_master'
             from pg_catalog.unnest(v_named) as n (row_no);
@@ -875,10 +876,9 @@ select
         end if;
     end if;
     if not v_has_variants then
-        v_inserted := array(
-            select r.row_no
+        v_inserted := (
+            select coalesce(pg_catalog.array_agg(r.row_no) filter (where r.i_item in (select n.id from pg_catalog.unnest(v_new) as n (id))), '{}')
             from pg_catalog.unnest(v_rows) as r
-            join pg_catalog.unnest(v_new) as n (id) on n.id = r.i_item
         );
         return tandem._import_counts(r_counts, v_inserted, v_updated, v_suppressed);
     end if;
@@ -1155,11 +1155,10 @@ select
             )
 
             select
-                v_updated || coalesce(pg_catalog.array_agg(x.row_no) filter (where x.id is not null), '{}'),
-                coalesce(pg_catalog.array_agg(n.row_no) filter (where x.id is null), '{}')
+                v_updated || coalesce(pg_catalog.array_agg(n.row_no) filter (where n.id in (select x.id from made as x)), '{}'),
+                coalesce(pg_catalog.array_agg(n.row_no) filter (where n.id not in (select x.id from made as x)), '{}')
             into v_updated, v_named
-            from due as n
-            left join made as x on x.id = n.id;
+            from due as n;
             insert into tandem.import_mark (import_id, row_no, mark, subject)
             select p_import, n.row_no, 'suppressed', 'item_variant'
             from pg_catalog.unnest(v_named) as n (row_no);

@@ -155,21 +155,22 @@ def test_a_colour_that_is_new_is_not_taken_for_none(import_db: Database) -> None
     assert {v[1:5:3] for v in variants(conn)} == {(None, Decimal(1)), ("Red", Decimal(7))}
 
 
+NO_THIRTEEN = """
+create function no_thirteen() returns trigger language plpgsql as $$
+begin
+    if new.quantity = 13 then
+        raise exception 'thirteen' using hint = 'take twelve';
+    end if;
+    return new;
+end $$;
+create trigger no_thirteen before insert or update on item_variant
+for each row execute function no_thirteen();
+"""
+
+
 def test_a_row_that_a_trigger_refuses_is_found_alone(import_db: Database) -> None:
     conn = import_db.owner()
-    conn.execute(
-        """
-        create function no_thirteen() returns trigger language plpgsql as $$
-        begin
-            if new.quantity = 13 then
-                raise exception 'thirteen' using hint = 'take twelve';
-            end if;
-            return new;
-        end $$;
-        create trigger no_thirteen before insert or update on item_variant
-        for each row execute function no_thirteen();
-        """
-    )
+    conn.execute(NO_THIRTEEN)
     rows = [
         SHIRT | {"size": str(n), "quantity": str(13 if n % 40 == 7 else n + 20)} for n in range(100)
     ]
@@ -422,3 +423,28 @@ def test_a_variant_is_found_at_once_however_many_its_item_has(
     conn.execute("select pg_stat_force_next_flush()")
     query = "select sum(idx_tup_fetch) from pg_stat_user_tables where relname = 'item_variant'"
     assert one(conn, query) < 60_000  # of 3,000 rows
+
+
+def test_to_find_a_refused_row_costs_the_same_however_many_are_written(
+    import_db: Database,
+) -> None:
+    """Small batches make their plans while the tables are small, and keep them."""
+    conn = import_db.owner()
+    conn.execute(NO_THIRTEEN)
+    conn.execute("analyze color_master, size_master, item_master, item_variant")
+    rows = [
+        {
+            "name": f"Item {n // 25}",
+            "color": f"C{n // 5 % 5}",
+            "size": f"{n % 5}",
+            "description": "A thing",
+            "sku": f"SKU-{n}",
+            "price": "1.00",
+            "quantity": str(13 if n % 100 == 7 else n + 20),
+        }
+        for n in range(3000)
+    ]
+    assert counts(conn, run(conn, rows)) == Counts(inserted=2970, failed=30)
+    conn.execute("select pg_stat_force_next_flush()")
+    query = "select sum(idx_tup_fetch) from pg_stat_user_tables where relname = 'item_variant'"
+    assert one(conn, query) < 10_000
