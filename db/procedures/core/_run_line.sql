@@ -8,7 +8,7 @@ as $_run_line$
         coalesce(r.cursor ->> 'made', '0'), coalesce(r.message, r.state)
     ) else pg_catalog.format(
         '%s%s: %s rows read%s, %s written, %s unchanged, %s rejected, %s batches, %s rows/s%s%s',
-        pg_catalog.concat_ws(' ', r.kind, r.mapping),
+        pg_catalog.concat_ws(' ', r.kind, r.mapping, 'import ' || r.import_id),
         case when (r.params ->> 'dry_run')::boolean then ' (dry run)' end, r.read_rows,
         case when r.total_rows > 0 then pg_catalog.format(
             ' of %s (%s %%)', r.total_rows, case

@@ -20,7 +20,7 @@ begin
     where r.run_id = p_run;
     return case when r_job.stage = 'check' or r_job.importer = 'old' then
         tandem._failure('TD061', pg_catalog.format(
-            'import %s has taken longer than %s seconds', r_job.import_id, r_job.timeout_seconds
+            'import %s has taken longer than %s s', r_job.import_id, r_job.timeout_seconds
         )) || pg_catalog.jsonb_build_object(
             'detail', 'It was at what takes one transaction, of which nothing is left.',
             'hint', pg_catalog.format(

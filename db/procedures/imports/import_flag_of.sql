@@ -16,7 +16,9 @@ begin
         decided_by := case r_mapping.phase when 'retired' then 'retired' else 'default' end;
         return;
     end if;
-    bucket := tandem._import_bucket(p_mapping, r_flag.salt, p_user) / 1000.0;
+    bucket := pg_catalog.round(
+        tandem._import_bucket(p_mapping, r_flag.salt, p_user) / 1000.0, 3
+    );
     if r_flag.kill_switch then
         importer := 'old';
         decided_by := 'kill switch';

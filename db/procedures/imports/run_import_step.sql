@@ -46,7 +46,7 @@ begin
     end if;
     if pg_catalog.clock_timestamp()
         > v_since + pg_catalog.make_interval(secs => r_job.timeout_seconds) then
-        raise exception 'import % has taken longer than % seconds',
+        raise exception 'import % has taken longer than % s',
             r_job.import_id, r_job.timeout_seconds
         using errcode = 'TD061',
             detail = pg_catalog.format(
