@@ -319,8 +319,10 @@ create or replace function tandem_items._write_rows(
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
+set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_material = off
 set jit = off
 as $_write_rows$
 declare

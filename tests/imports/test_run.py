@@ -448,3 +448,17 @@ def test_to_find_a_refused_row_costs_the_same_however_many_are_written(
     conn.execute("select pg_stat_force_next_flush()")
     query = "select sum(idx_tup_fetch) from pg_stat_user_tables where relname = 'item_variant'"
     assert one(conn, query) < 10_000
+
+
+def test_a_batch_reads_of_the_items_what_it_names_however_many_are_written(
+    import_db: Database,
+) -> None:
+    conn = import_db.owner()
+    conn.execute("analyze color_master, size_master, item_master, item_variant")
+    rows = [{"name": f"Item {n}", "description": "A thing"} for n in range(3000)]
+    assert counts(conn, run(conn, rows, batch_rows=100)) == Counts(inserted=3000)
+    again = [row | {"description": "Another"} for row in rows]
+    assert counts(conn, run(conn, again, batch_rows=100)) == Counts(updated=3000)
+    conn.execute("select pg_stat_force_next_flush()")
+    query = "select sum(idx_tup_fetch) from pg_stat_user_tables where relname = 'item_master'"
+    assert one(conn, query) < 25_000  # of 6,000 rows

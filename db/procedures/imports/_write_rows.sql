@@ -262,8 +262,10 @@ create or replace function {{ '_write_rows' | relation(S) }}(
 language plpgsql
 set search_path = {{ m.search_path | path }}
 set enable_seqscan = off
+set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_material = off
 set jit = off
 as $_write_rows$
 declare
