@@ -73,7 +73,7 @@ def assert_somebody_else_may_be_first(db: Database) -> Connection:
     import_id = submit(conn, ROWS, batch_rows=1)
     pid = importer.info.backend_pid
     with in_background(importer, f"call tandem.run_import({import_id})") as done:
-        wait_for_lock_wait(conn, pid, 10)
+        wait_for_lock_wait(conn, pid)
         conn.execute("insert into item_master (name) values ('Hot')")
         run_id = one(conn, "select max(run_id) from tandem.run")
         # what a run holds but between two tries

@@ -478,7 +478,7 @@ def test_a_referenced_row_goes_during_a_batch(
             verb = "run_import" if path == "new" else "run_import_locked"
             done = pool.submit(call, worker, f"call tandem.{verb}({import_id})")
             if waits:
-                wait_for_lock_wait(conn, worker.info.backend_pid, 5)
+                wait_for_lock_wait(conn, worker.info.backend_pid)
             else:
                 done.result()
         assert done.result() == ""
@@ -507,7 +507,7 @@ def test_an_item_that_an_app_deletes_with_its_variants_gets_no_live_one(
             app.execute("update item_variant set deleted_at = now()")
             app.execute("update item_master set deleted_at = now()")
             done = pool.submit(call, worker, f"call tandem.run_import({import_id})")
-            wait_for_lock_wait(conn, worker.info.backend_pid, 5)
+            wait_for_lock_wait(conn, worker.info.backend_pid)
         assert done.result() == ""
     accounted(conn, import_id)
     dead = "select count(*) from item_variant join item_master as i using (item_id)"
@@ -578,7 +578,7 @@ def test_a_dead_import_that_is_cancelled_during_its_undo_is_cancelled(
         with app.transaction():
             app.execute("select from item_master where name = '12' for update")
             done = pool.submit(call, worker, f"call tandem.undo_import({import_id})")
-            wait_for_lock_wait(conn, worker.info.backend_pid, 5)
+            wait_for_lock_wait(conn, worker.info.backend_pid)
             conn.execute("select tandem.cancel_import(%s)", (import_id,))
         assert done.result() == ""
     assert state(conn, import_id) == "cancelled"
@@ -707,7 +707,7 @@ def test_another_deed_during_a_run(import_db: Database, deed: str) -> None:
                 " where i.item_id = item_variant.item_id and i.name = '12'"
             )
             done = pool.submit(call, worker, f"call tandem.run_import({import_id})")
-            wait_for_lock_wait(conn, worker.info.backend_pid, 5)
+            wait_for_lock_wait(conn, worker.info.backend_pid)
             if deed == "deploy":
                 late = pool.submit(deployed, other)
             else:
@@ -739,7 +739,7 @@ def test_another_deed_during_an_undo(import_db: Database, deed: str) -> None:
         with app.transaction():
             app.execute("select from item_master where name = '12' for update")
             done = pool.submit(call, worker, f"call tandem.undo_import({import_id})")
-            wait_for_lock_wait(conn, worker.info.backend_pid, 5)
+            wait_for_lock_wait(conn, worker.info.backend_pid)
             late = pool.submit(call, other, query.format(import_id))
             time.sleep(0.3)
         codes = done.result(), late.result()
@@ -773,6 +773,6 @@ def test_undo_removes_nobody_s_rows_by_a_cascade(import_db: Database) -> None:
         with app.transaction():
             app.execute("insert into basket select item_id from item_master where name = 'A'")
             done = pool.submit(call, worker, f"call tandem.undo_import({import_id})")
-            wait_for_lock_wait(conn, worker.info.backend_pid, 5)
+            wait_for_lock_wait(conn, worker.info.backend_pid)
         assert done.result() == ""
     assert one(conn, "select count(*) from basket") == 1

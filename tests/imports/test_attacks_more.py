@@ -222,11 +222,12 @@ def test_a_purge_leaves_an_import_that_is_being_undone(import_db: Database) -> N
     def undo() -> None:
         worker.execute("call tandem.undo_import(%s)", (import_id,))
 
+    app.execute("begin")
+    app.execute("select from item_master where name = '12' for update")
     with in_background(worker, undo) as undoing:
-        with app.transaction():
-            app.execute("select from item_master where name = '12' for update")
-            wait_for_lock_wait(conn, worker.info.backend_pid, 5)
-            conn.execute("call tandem.purge('0 seconds')")
+        wait_for_lock_wait(conn, worker.info.backend_pid)
+        conn.execute("call tandem.purge('0 seconds')")
+        app.execute("commit")
         undoing.result()
     assert one(conn, "select count(*) from item_master") == 0
     conn.execute("call tandem.purge('0 seconds')")
@@ -241,10 +242,11 @@ def test_an_undo_whose_import_is_purged_says_so(import_db: Database) -> None:
     def undo() -> None:
         worker.execute("call tandem.undo_import(%s)", (import_id,))
 
+    purger.execute("begin")
+    purger.execute("select tandem._purge_imports(clock_timestamp(), 5000)")
     with in_background(worker, undo) as undoing:
-        with purger.transaction():
-            purger.execute("select tandem._purge_imports(clock_timestamp(), 5000)")
-            wait_for_lock_wait(conn, worker.info.backend_pid, 5)
+        wait_for_lock_wait(conn, worker.info.backend_pid)
+        purger.execute("commit")
         with pytest.raises(psycopg.errors.NoDataFound):
             undoing.result()
     assert one(conn, "select count(*) from item_master") == 30

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
@@ -905,6 +905,17 @@ LIVE_ITEMS = "select count(*) from item_master where deleted_at is null"
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(drawn=CATALOGUE)
+@example(  # the keeper exchanged in the plan, and the other's new name taken
+    drawn={
+        "items": [("Shirt", False), ("Hat", False), ("Hat", False), ("Hat (duplicate-2)", False)],
+        "colors": [],
+        "variants": [(0, 0, False)] * 3,
+        "lines": [],
+        "action": "rename",
+        "keeper": "oldest",
+        "seed": 206,
+    }
+)
 def test_any_catalogue_is_resolved_and_comes_back(shop: Database, drawn: dict[str, Any]) -> None:
     with psycopg.connect(shop.owner_dsn, autocommit=True) as conn:
         fill_with(conn, drawn)

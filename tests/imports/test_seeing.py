@@ -87,7 +87,8 @@ def fill_log(conn: Connection) -> None:
         "   600, 'failed', 0),"
         " (date_trunc('day', localtimestamp) - interval '3 days', 'NaN', 'completed', null),"
         " (date_trunc('day', localtimestamp) - interval '4 days', 7, null, null),"
-        " (localtimestamp - interval '31 days', 9000, 'completed', 1)"
+        " (date_trunc('day', localtimestamp) - interval '32 days' + interval '12 hours',"
+        "   9000, 'completed', 1)"
     )
 
 

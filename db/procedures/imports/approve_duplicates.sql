@@ -10,6 +10,7 @@ set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
 as $approve_duplicates$
 declare
+    v_ids bigint[];
     r_part record;
 begin
     perform tandem._require_import(p_mapping);
@@ -17,15 +18,18 @@ begin
     -- another row gives way than was planned: it has another name
     for r_part in select * from tandem._duplicate_parts(p_mapping) loop
         execute pg_catalog.format(
-            'update tandem.duplicate_plan as d set planned_loser = d.loser_id, '
-            'old_name = %1$s, new_name = case when d.new_name like ''%% (duplicate-%%'' then '
-            'tandem._renamed(%1$s, '' (duplicate-'' || d.loser_id || '')'', %5$L::integer) '
-            'else d.new_name end from %2$s as t where d.mapping = $1 and d.part = $2 '
-            'and d.state = ''planned'' and d.loser_id <> d.planned_loser and t.%3$I = %4$s',
+            'with due as materialized (select d.duplicate_id, d.new_name like '
+            '''%% (duplicate-%%'' as is_ours from tandem.duplicate_plan as d where d.mapping = $1 '
+            'and d.part = $2 and d.state = ''planned'' and d.loser_id <> d.planned_loser), '
+            'told as (update tandem.duplicate_plan as d set planned_loser = d.loser_id, '
+            'old_name = %1$s from due as n, %2$s as t '
+            'where n.duplicate_id = d.duplicate_id and t.%3$I = %4$s '
+            'returning d.duplicate_id, n.is_ours) '
+            'select pg_catalog.array_agg(x.duplicate_id) from told as x where x.is_ours',
             r_part.label, r_part.relation, r_part.id_column,
-            tandem._duplicate_id(r_part.id_type, 'd.loser_id'),
-            tandem._key_length(r_part.relation, r_part.key_columns)
-        ) using p_mapping, r_part.part;
+            tandem._duplicate_id(r_part.id_type, 'd.loser_id')
+        ) into v_ids using p_mapping, r_part.part;
+        perform tandem._name_duplicates(p_mapping, r_part.part, v_ids);
     end loop;
     return query
     with faults as materialized (

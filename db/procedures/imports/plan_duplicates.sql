@@ -11,9 +11,6 @@ as $plan_duplicates$
 declare
     v_plan bigint;
     v_waiting bigint;
-    v_length integer;
-    v_suffix text;
-    v_taken integer;
     r_part record;
     r_column record;
 begin
@@ -119,30 +116,10 @@ begin
                 );
         end loop;
         continue when r_part.is_variant;
-        v_length := tandem._key_length(r_part.relation, r_part.key_columns);
-        v_suffix := '';
-        for v_try in 2 .. 1000 loop
-            -- the names as an array, which is hashed: there is no index on the table yet
-            execute pg_catalog.format(
-                'with taken as materialized (select %1$s as k from %2$s as t '
-                'where %3$s and %1$s = any ($5)), '
-                'w as (update tandem.duplicate_plan as d set new_name = tandem._renamed('
-                'd.old_name, '' (duplicate-'' || d.loser_id || $3 || '')'', $4) '
-                'where d.plan_id = $1 and d.part = $2 and (d.new_name is null or '
-                '%4$s in (select n.k from taken as n)) returning true) '
-                'select pg_catalog.count(*) from w',
-                r_part.key, r_part.relation, r_part.live,
-                case when r_part.is_exact then 'd.new_name'
-                    else 'tandem.import_key(d.new_name)' end
-            ) into v_taken using v_plan, r_part.part, v_suffix, v_length, array(
-                select case when r_part.is_exact then d.new_name
-                    else tandem.import_key(d.new_name) end
-                from tandem.duplicate_plan as d
-                where d.plan_id = v_plan and d.part = r_part.part and d.new_name is not null
-            );
-            exit when v_taken = 0;
-            v_suffix := '-' || v_try;
-        end loop;
+        perform tandem._name_duplicates(p_mapping, r_part.part, array(
+            select d.duplicate_id from tandem.duplicate_plan as d
+            where d.plan_id = v_plan and d.part = r_part.part
+        ));
     end loop;
     return (
         select pg_catalog.count(*) from tandem.duplicate_plan as d where d.plan_id = v_plan
