@@ -8,6 +8,7 @@ import tempfile
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -284,3 +285,22 @@ def test_a_row_a_change_with_what_differs(import_db: Database) -> None:
     assert rows[1][3] == {"price": [1.0, 2.0]}
     assert list(rows[2][3]) == ["deleted_at"] and rows[2][3]["deleted_at"][1] is None
     assert {row[4] for row in variants(conn)} == {Decimal(2)}
+
+
+def test_failed_rows_are_settled_by_who_knows(import_db: Database) -> None:
+    conn = import_db.owner()
+    first, second = (run(conn, [{"name": ""}, {"name": name}]) for name in ("A", "B"))
+    metric = "select value from tandem.metrics where metric = 'tandem_rejected_rows'"
+    settled = pgtandem("import", "settle", str(first), "--note", "by hand", dsn=import_db.owner_dsn)
+    assert (settled.code, settled.err.strip()) == (0, "Failed rows of import 1 settled: 1.")
+    assert one(conn, metric) == 1
+    kept = "select settled_at is not null, settlement from tandem.import_failed_rows order by 1"
+    assert conn.execute(kept).fetchall() == [(False, None), (True, "by hand")]
+    still_open = "select import_id from tandem.import_repairs where open_rows > 0"
+    assert conn.execute(still_open).fetchall() == [(second,)]
+    assert one(conn, "select tandem.settle_failed_rows(1, 'again')") == 0
+    assert conn.execute(kept).fetchall()[1] == (True, "by hand")
+    for arguments, error in (("4711", "P0002"), ("2, null", "22004"), ("2, ' '", "22004")):
+        with pytest.raises(psycopg.Error) as caught:
+            conn.execute(f"select tandem.settle_failed_rows({arguments})".encode())
+        assert caught.value.sqlstate == error and caught.value.diag.message_hint

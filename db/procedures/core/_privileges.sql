@@ -36,7 +36,7 @@ as $_privileges$
         ('work_imports', 2), ('_claim_import', 2), ('_worker_stops', 2), ('begin_work', 2),
         ('stop_work', 2), ('end_work', 2), ('cancel_slow_batches', 2), ('_batches', 2),
         ('_mark_slow_batch', 2), ('_claim_slow_batch', 2), ('_slow_batch', 2),
-        ('redrive_import', 2), ('import_health', 1),
+        ('redrive_import', 2), ('settle_failed_rows', 2), ('import_health', 1),
         ('undo_import', 2), ('undo_import_step', 2), ('_import_to_undo', 2),
         ('_repairs_of', 2),
         ('run_import_locked', 2), ('_choose_old_path', 2), ('compare_import', 2),

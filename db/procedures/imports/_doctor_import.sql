@@ -36,7 +36,8 @@ as $_doctor_import$
         130, 'failed rows', case when pg_catalog.count(*) > 0 then 'note' else 'ok' end,
         pg_catalog.count(*)::text,
         case when pg_catalog.count(*) > 0
-            then 'SELECT * FROM tandem.import_repairs;  -- grouped by what must be repaired' end
+            then 'SELECT * FROM tandem.import_repairs WHERE open_rows > 0;  -- what must be '
+                'repaired; when it is: SELECT tandem.settle_failed_rows(import_id);' end
     from tandem.rejected_row as r
     where r.mapping = p_mapping and r.resolved_at is null
 $_doctor_import$;

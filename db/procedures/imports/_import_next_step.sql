@@ -35,7 +35,8 @@ begin
     return pg_catalog.format(
         'SELECT tandem.submit_import(%L, ...);  -- then CALL tandem.run_import(its id)%s',
         p_mapping, case when v_failed > 0 then pg_catalog.format(
-            '; %s rows of earlier ones failed, see tandem.import_repairs', v_failed
+            '; %s rows of earlier ones failed, see tandem.import_repairs and '
+            'tandem.settle_failed_rows', v_failed
         ) end
     );
 end

@@ -7,6 +7,7 @@ select
     pg_catalog.min(x.sqlstate) filter (where r.place = 1) as sqlstate,
     c.name as column_name,
     pg_catalog.count(*) as rows,
+    pg_catalog.count(*) filter (where x.resolved_at is null) as open_rows,
     (pg_catalog.array_agg(
         pg_catalog.format('line %s: %s', coalesce(x.line_no, x.row_no), x.message)
         order by x.row_no
@@ -24,5 +25,6 @@ order by x.import_id desc, pg_catalog.count(*) desc, r.repair;
 
 comment on view tandem.import_repairs is
 'What must be repaired in the input of an import, most rows first: how many rows, three examples, '
-'what to do. A row that needs two repairs is counted with both. Operators and admins may read it. '
-'Example: select repair, rows, examples, hint from tandem.import_repairs where import_id = 42;';
+'what to do; open_rows: how many of the rows are not settled. A row that needs two repairs is '
+'counted with both. Operators and admins may read it. Example: select repair, rows, examples, '
+'hint from tandem.import_repairs where import_id = 42;';

@@ -15,7 +15,7 @@ from pgtandem.cli.lazy import LazyGroup
 SECTIONS: Final = {
     "Before the change": "scan compare",
     "The change": "flag",
-    "An import": "run status failed cancel undo",
+    "An import": "run status failed settle cancel undo",
     "All imports": "alerts report",
 }
 
