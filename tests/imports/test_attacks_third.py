@@ -61,3 +61,46 @@ def test_variants_that_differ_when_they_are_locked_are_not_merged(
     assert one(watch, "select deleted_at is null from item_variant where variant_id = 2") is True
     assert one(watch, "select count(*) from order_line where variant_id = 2") == 2
     assert one(watch, "select count(*) from item_variant where item_id = 2") == 0
+
+
+# settings of sessions
+
+
+@pytest.mark.parametrize("importer", ["new", "old"])
+@pytest.mark.parametrize("setting", ["timezone = 'Asia/Tokyo'", "extra_float_digits = -10"])
+def test_an_undo_knows_what_was_imported_whatever_its_session_prints(
+    bare_db: Database, setting: str, importer: str
+) -> None:
+    """A worker's zone is not always that of who undoes. Each row counted as edited, so that none
+    came back; and what fewer digits were kept of came back as another number."""
+    conn = ready(bare_db, BARE.replace('"smallint"', '"float8"'), "stock")
+    odd = bare_db.owner()
+    odd.execute(f"set {setting}".encode())
+    content = (
+        "select code, boxes, checked_at, s.deleted_at from shelf s join place using (place_id)"
+    )
+    row: dict[str, str | None] = {
+        "code": "A",
+        "boxes": "0.1234567890123456",
+        "checked at": "2024-05-01 10:00:00+02",
+    }
+    for first, second in ((conn, odd), (odd, conn)):
+        made = run(first, "stock", [row], importer)
+        before = conn.execute(content.encode()).fetchall()
+        later = row | {"boxes": "0.2234567890123456", "checked at": "2024-06-01 10:00:00+02"}
+        changed = run(first, "stock", [later], importer)
+        assert counts(conn, changed).updated == 1
+        second.execute("call tandem.undo_import(%s)", (changed,))
+        assert conn.execute(content.encode()).fetchall() == before
+        second.execute("call tandem.undo_import(%s)", (made,))
+        assert one(conn, "select count(*) from place") == 0
+
+
+def test_an_undo_in_another_zone_keeps_what_was_edited(bare_db: Database) -> None:
+    conn = ready(bare_db, BARE, "stock")
+    made = run(conn, "stock", [{"code": "A", "checked at": "2024-05-01 10:00:00+02"}], "new")
+    conn.execute("update shelf set checked_at = checked_at + interval '7 hours'")
+    conn.execute("set timezone = 'Asia/Tokyo'")
+    conn.execute("call tandem.undo_import(%s)", (made,))
+    kept = conn.execute("select outcome, why from tandem.import_undone where outcome <> 'reversed'")
+    assert ("kept", "it was edited since") in kept.fetchall()
