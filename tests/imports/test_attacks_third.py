@@ -104,3 +104,46 @@ def test_an_undo_in_another_zone_keeps_what_was_edited(bare_db: Database) -> Non
     conn.execute("call tandem.undo_import(%s)", (made,))
     kept = conn.execute("select outcome, why from tandem.import_undone where outcome <> 'reversed'")
     assert ("kept", "it was edited since") in kept.fetchall()
+
+
+# odd names
+
+
+@pytest.mark.parametrize("word", ["p", "t"])
+@pytest.mark.parametrize("table", ["place", "shelf"])
+def test_a_table_called_as_the_batch_s_own_is_refused(table: str, word: str) -> None:
+    """The batch joins the tables under these names to its own: it failed for every import, or for
+    every row that differed."""
+    source = BARE.replace(f'name = "{table}"', f'name = "{word}"')
+    source = source.replace("{ place =", f"{{ {word} =") if table == "place" else source
+    with pytest.raises(MappingError, match="cannot be called"):
+        parse_import_mapping(source)
+
+
+PERCENT = """
+name = "stock"
+area = "imports"
+
+[[table]]
+name = "place"
+table = "100% %s"
+id = "id %"
+key = "key %L"
+deleted = "gone %"
+required = true
+fields = { code = "key %L", off = "% off %1$I" }
+types = { "key %L" = "text", "% off %1$I" = "integer" }
+"""
+
+
+@pytest.mark.parametrize("importer", ["new", "old"])
+def test_names_with_percent_signs(bare_db: Database, importer: str) -> None:
+    """RAISE took one in a table's name for its own, so that no batch compiled; format() one in a
+    column's, so that no change could be undone."""
+    conn = ready(bare_db, PERCENT, "stock")
+    made = run(conn, "stock", [{"code": "A", "off": "5"}], importer)
+    changed = run(conn, "stock", [{"code": "A", "off": "7"}], importer)
+    conn.execute("call tandem.undo_import(%s)", (changed,))
+    assert one(conn, 'select "% off %1$I" from "100% %s"') == 5
+    conn.execute("call tandem.undo_import(%s)", (made,))
+    assert one(conn, 'select count(*) from "100% %s"') == 0
