@@ -147,3 +147,57 @@ def test_names_with_percent_signs(bare_db: Database, importer: str) -> None:
     assert one(conn, 'select "% off %1$I" from "100% %s"') == 5
     conn.execute("call tandem.undo_import(%s)", (made,))
     assert one(conn, 'select count(*) from "100% %s"') == 0
+
+
+# tables that no import can be written to
+
+PLACE = """
+create table place (
+    place_id bigint generated always as identity primary key, code {} not null,
+    deleted_at timestamptz {}
+);
+create table shelf (
+    shelf_id bigint generated always as identity primary key,
+    place_id bigint not null references place, boxes {}, checked_at timestamptz,
+    deleted_at timestamptz
+)
+"""
+CODES = "create type codes as enum ('A', 'B')"
+RULE = "create rule noted as on update to place do also select 1"
+
+
+@pytest.mark.parametrize(
+    ("columns", "more", "why"),
+    [
+        (("codes", "", "smallint"), "", "column code is"),
+        (("text", "", "codes"), "", "column boxes is"),
+        (("text", "", "bytea"), "", "column boxes is"),
+        (("text", "", "smallint[]"), "", "column boxes is"),
+        (("text", "", "smallint generated always as (1) stored"), "", "column boxes is generated"),
+        (("text", "not null default now()", "smallint"), "", "column deleted_at is not null"),
+        (("text", "", "smallint"), RULE, "has the rule noted"),
+    ],
+)
+def test_a_table_that_fails_every_import_is_refused_by_prepare(
+    bare_db: Database, columns: tuple[str, str, str], more: str, why: str
+) -> None:
+    """They were a warning or nothing, and then each import ended with an error of the server's, or
+    lost each of its rows."""
+    conn = bare_db.owner()
+    conn.execute(CODES.encode())
+    conn.execute(PLACE.format(*columns).encode())
+    if more:
+        conn.execute(more.encode())
+    with pytest.raises(psycopg.Error, match=f"prepare of stock is blocked: {why}") as caught:
+        ready(bare_db, BARE, "stock")
+    assert caught.value.sqlstate == "TD004"
+
+
+@pytest.mark.parametrize("boxes", ["integer", "numeric", "float4", "few", "bigint"])
+def test_a_column_of_a_like_kind_is_filled(bare_db: Database, boxes: str) -> None:
+    conn = bare_db.owner()
+    conn.execute("create domain few as smallint check (value < 100)")
+    conn.execute(PLACE.format("varchar(9)", "", boxes).encode())
+    conn = ready(bare_db, BARE, "stock")
+    assert counts(conn, run(conn, "stock", [{"code": "A", "boxes": "7"}], "new")).inserted == 1
+    assert counts(conn, run(conn, "stock", [{"code": "A", "boxes": "7"}], "new")).unchanged == 1
