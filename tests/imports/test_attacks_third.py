@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -18,6 +21,7 @@ from imports.test_duplicates import (  # noqa: F401
 from imports.test_other_mappings import BARE, ready, run
 from pgtandem.import_mapping import parse_import_mapping
 from pgtandem.mapping_section import MappingError
+from pgtandem.records import FileError, file_sha256
 from support.databases import Database
 from support.locks import wait_for_blocked_by
 from support.shop import in_background, one
@@ -201,3 +205,13 @@ def test_a_column_of_a_like_kind_is_filled(bare_db: Database, boxes: str) -> Non
     conn = ready(bare_db, BARE, "stock")
     assert counts(conn, run(conn, "stock", [{"code": "A", "boxes": "7"}], "new")).inserted == 1
     assert counts(conn, run(conn, "stock", [{"code": "A", "boxes": "7"}], "new")).unchanged == 1
+
+
+# files
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """Its bytes were hashed, and then it waited for ever for who would write them again."""
+    os.mkfifo(tmp_path / "items.csv")
+    with pytest.raises(FileError, match="is a pipe"):
+        file_sha256(tmp_path / "items.csv")
