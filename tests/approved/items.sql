@@ -821,7 +821,7 @@ select
                 join public.item_master as t on t.item_id = r.i_item
                 where t.deleted_at is not null
             ) then
-                raise exception 'another session has deleted rows of item_master'
+                raise exception '%', 'another session has deleted rows of item_master'
                 using errcode = 'serialization_failure', detail = 'The batch waited for it.',
                     hint = 'The same is tried again.';
             end if;

@@ -24,6 +24,8 @@ from pgtandem.sqltext import STRING_TYPES, object_name, split_type
 
 ID_TYPES = ("bigint", "uuid")
 MATCHES = ("exact", "normalised")
+# What the rendered batch calls the records of the input, and a table that it looks into.
+_OWN_NAMES = frozenset("p t".split())
 # What a value can be tested for before it is written; see import_render.
 FIELD_TYPES = frozenset(
     "text varchar char smallint integer bigint numeric boolean date timestamptz timestamp uuid"
@@ -246,6 +248,11 @@ def _check_whole(mapping: ImportMapping, where: str) -> None:
         raise MappingError(
             f"{where}: one [[table]] says required = true, the one that each row of the input must "
             f"name; here {', '.join(required) or 'none'} does"
+        )
+    own = [table.name for table in mapping.tables if table.name in _OWN_NAMES]
+    if own:
+        raise MappingError(
+            f"{where}: a table cannot be called {own[0]!r}, which the rendered code says of its own"
         )
     if mapping.variant is None and len(mapping.masters) > 1:
         raise MappingError(f"{where}: several [[table]] need a [variant] that refers to them")

@@ -29,6 +29,7 @@ import io
 import json
 import os
 import re
+import stat
 import zlib
 from abc import ABC, abstractmethod
 from collections import Counter, deque
@@ -138,9 +139,14 @@ def open_records(
 def file_sha256(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file's bytes in hexadecimal, before it is read as records.
 
-    Raises FileError.
+    Raises FileError, too for a pipe, which could not be read once more.
     """
     try:
+        if stat.S_ISFIFO(os.stat(path).st_mode):
+            raise FileError(
+                f"{path} is a pipe, and the file is read more than once.",
+                hint="Write it to a file first.",
+            )
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:

@@ -60,15 +60,50 @@ begin
     where a.attnum > 0 and not a.attisdropped and a.attnotnull and not a.atthasdef
         and a.attidentity = '' and not r.columns ? a.attname
     union all
+    select
+        'blocker', pg_catalog.format('column %I is generated', a.attname), r.relation, 1::bigint,
+        null, pg_catalog.format('Take it out of the mapping; or ALTER TABLE %s ALTER COLUMN %I '
+            'DROP EXPRESSION;', r.relation, a.attname)
+    from relations as r
+    join pg_catalog.pg_attribute as a on a.attrelid = r.oid and r.columns ? a.attname
+    where a.attgenerated <> ''
+    union all
+    select
+        'blocker', pg_catalog.format('column %I is not null, so no row can be live', a.attname),
+        r.relation, 1::bigint, null, pg_catalog.format(
+            'ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', r.relation, a.attname)
+    from relations as r
+    join pg_catalog.jsonb_array_elements(v_definition -> 'parts') as p (item)
+        on p.item ->> 'relation' = r.relation
+    join pg_catalog.pg_attribute as a
+        on a.attrelid = r.oid and a.attname = p.item ->> 'deleted' and not a.attisdropped
+    where a.attnotnull
+    union all
+    select
+        'blocker', pg_catalog.format('has the rule %I, and INSERT ... ON CONFLICT allows none',
+            w.rulename), r.relation, 1::bigint, null, pg_catalog.format(
+            'Make it a trigger, then DROP RULE %I ON %s;', w.rulename, r.relation)
+    from relations as r
+    -- of an UPDATE and of an INSERT
+    join pg_catalog.pg_rewrite as w on w.ev_class = r.oid and w.ev_type in ('2', '3')
+    union all
     -- values are tested by the mapping's type before they are written
     select
-        'warning', pg_catalog.format('column %I is %s, the mapping says %s', a.attname,
+        -- what is of another kind, such as an enum for a text, can be neither compared nor written
+        case when t.typcategory <> m.typcategory and not exists (
+            select from pg_catalog.pg_cast as k
+            where k.castsource = m.oid and k.casttarget = t.oid and k.castcontext <> 'e'
+        ) then 'blocker' else 'warning' end,
+        pg_catalog.format('column %I is %s, the mapping says %s', a.attname,
             pg_catalog.format_type(a.atttypid, a.atttypmod), c.value), r.relation, 1::bigint, null,
-        'Say in the mapping what it is: else a value that does not fit fails late, row by row.'
+        'Say in the mapping what it is: else a value that does not fit fails late, row by row. A '
+        'column of another kind cannot be compared with it, and has to be left out.'
     from relations as r
     cross join lateral pg_catalog.jsonb_each_text(r.columns) as c
     join pg_catalog.pg_attribute as a
         on a.attrelid = r.oid and a.attname = c.key and not a.attisdropped
+    join pg_catalog.pg_type as t on t.oid = a.atttypid
+    join pg_catalog.pg_type as m on m.oid = c.value::regtype
     where pg_catalog.format_type(a.atttypid, a.atttypmod) not in (
         c.value, pg_catalog.regexp_replace(pg_catalog.regexp_replace(
             c.value, '^varchar', 'character varying'), e'^char\\M', 'character'),

@@ -106,6 +106,20 @@ begin
             )
             loop
                 continue when r_pair.keeper is null;
+                perform tandem._lock_duplicates(
+                    r_variant, array[r_pair.loser], array[r_pair.keeper]
+                );
+                execute pg_catalog.format(
+                    'select exists (select from %1$s as t join %1$s as o on %2$s where %3$s '
+                    'and t.%4$I = %5$L::%6$s and o.%4$I = %7$L::%6$s and o.%8$I is null)',
+                    r_variant.relation, v_same, v_where, r_variant.id_column, r_pair.loser,
+                    r_variant.id_type, r_pair.keeper, r_variant.deleted_column
+                ) into v_found;
+                if not v_found then
+                    raise exception 'another session has changed rows of %', r_variant.relation
+                    using errcode = 'serialization_failure', detail = 'The merge waited for it.',
+                        hint = 'The same is tried again.';
+                end if;
                 perform tandem._merge_row(
                     p_mapping, p_duplicate, r_variant, r_pair.loser, r_pair.keeper, 'collapsed'
                 );

@@ -6,12 +6,15 @@ create or replace function tandem._undo_changes(
 )
 language plpgsql
 set search_path = pg_catalog, pg_temp
+-- an image is compared with what a batch has made of the row
+set extra_float_digits = 1
 as $_undo_changes$
 declare
     v_relation text := p_part ->> 'relation';
     v_id text := pg_catalog.quote_ident(p_part ->> 'id');
     v_type text;
     v_before text;
+    v_after text;
     v_undo text;
     v_needed text;
     -- whose transactions may have written a row that this one inserted: also of a lower number, as
@@ -30,25 +33,37 @@ begin
         select pg_catalog.format_type(a.atttypid, a.atttypmod) from pg_catalog.pg_attribute as a
         where a.attrelid = v_relation::regclass and a.attname = p_part ->> 'id'
     );
-    -- the imported columns of a row as its images have them
-    v_before := (
-        select pg_catalog.format('pg_catalog.jsonb_build_object(%s)', pg_catalog.string_agg(
+    -- The imported columns of a row as its images have them; and a time that an image has in the
+    -- zone of the session that wrote it, in that of this one.
+    select
+        pg_catalog.format('pg_catalog.jsonb_build_object(%s)', pg_catalog.string_agg(
             pg_catalog.format('%L, t.%I', k.name, k.name), ', '
-        ))
-        from (
-            select pg_catalog.json_object_keys(c.images -> 0 -> 2) as name
-            from tandem.import_change as c
-            where c.import_id = p_import and c.table_name = p_part ->> 'table'
-                and c.from_row = p_from and c.action = p_action
-        ) as k
-    );
+        )),
+        coalesce(pg_catalog.format('d.after || pg_catalog.jsonb_build_object(%s)', nullif(
+            pg_catalog.string_agg(pg_catalog.format(
+                '%1$L, case when d.after ->> %1$L ~ ''^[0-9]+-[0-9-]+T[0-9:.]+[+-]'' '
+                'then pg_catalog.to_jsonb((d.after ->> %1$L)::timestamptz) '
+                'else d.after -> %1$L end', k.name
+            ), ', ') filter (where a.atttypid = 'timestamptz'::regtype), ''
+        )), 'd.after')
+    into v_before, v_after
+    from (
+        select pg_catalog.json_object_keys(c.images -> 0 -> 2) as name
+        from tandem.import_change as c
+        where c.import_id = p_import and c.table_name = p_part ->> 'table'
+            and c.from_row = p_from and c.action = p_action
+    ) as k
+    left join pg_catalog.pg_attribute as a
+        on a.attrelid = v_relation::regclass and a.attname = k.name and not a.attisdropped;
     v_undo := case when p_action = 'insert' then 'delete from %1$s as t using due as d
             where t.%2$s = d.id and d.why is null and $5 is null returning t.%2$s'
         else (
-            select 'update %1$s as t set ' || pg_catalog.string_agg(pg_catalog.format(
-                '%1$I = (pg_catalog.jsonb_populate_record(null::%2$s, d.before)).%1$I',
-                k.name, v_relation
-            ), ', ') || ' from due as d
+            -- a name may hold what the format below would take for its own
+            select 'update %1$s as t set ' || pg_catalog.replace(pg_catalog.string_agg(
+                pg_catalog.format(
+                    '%1$I = (pg_catalog.jsonb_populate_record(null::%2$s, d.before)).%1$I',
+                    k.name, v_relation
+                ), ', '), '%', '%%') || ' from due as d
             where t.%2$s = d.id and d.why is null and $5 is null returning t.%2$s'
             from (
                 select pg_catalog.json_object_keys(c.images -> 0 -> 1) as name
@@ -172,7 +187,7 @@ begin
         due as materialized (
             select d.*, case
                 when d.now is null then ''it is not there any more''
-                when d.now <> d.after then ''it was edited since''
+                when d.now <> %7$s then ''it was edited since''
                 -- to be removed with columns that we know nothing of
                 when $4 = ''insert'' and (
                     d.writer not in (select w.writer from ours as w)
@@ -212,7 +227,7 @@ begin
             pg_catalog.count(*) filter (where n.outcome = ''error'')
         from noted as n',
         v_relation, v_id, v_type, v_before, v_needed,
-        pg_catalog.format(v_undo, v_relation, v_id)
+        pg_catalog.format(v_undo, v_relation, v_id), v_after
     )
     into reversed, kept, errors
     using p_import, p_part ->> 'table', p_from, p_action, p_failure ->> 'message', p_rows,

@@ -4,6 +4,8 @@ create or replace function tandem._write_import(
 ) returns tandem.step_result
 language plpgsql
 set search_path = pg_catalog, pg_temp
+-- the images that an undo goes by have all digits
+set extra_float_digits = 1
 as $_write_import$
 declare
     v_is_old boolean := p_job.importer = 'old';

@@ -152,7 +152,7 @@ perform from {{ table.table | relation(m.schema) }} as t
             join {{ table.table | relation(m.schema) }} as t on t.{{ table.id | ident }} = r.{{ ('i_' ~ table.name) | ident }}
             where t.{{ table.deleted | ident }} is not null
         ) then
-            raise exception {{ ('another session has deleted rows of ' ~ table.table) | literal }}
+            raise exception '%', {{ ('another session has deleted rows of ' ~ table.table) | literal }}
             using errcode = 'serialization_failure', detail = 'The batch waited for it.',
                 hint = 'The same is tried again.';
         end if;
