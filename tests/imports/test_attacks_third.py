@@ -124,6 +124,22 @@ def test_a_table_called_as_the_batch_s_own_is_refused(table: str, word: str) -> 
         parse_import_mapping(source)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("code", "v_rows", "'v_rows', which the rendered code"),
+        ("code", "v_lost_place", "'v_lost_place', which the rendered code"),
+        ('key = "code"', 'key = "code"\ndeleted = "p_run"', "'p_run', which the rendered code"),
+        ('code = "text"', 'code = "char(9)"', "must be a text or a varchar"),
+    ],
+)
+def test_a_key_that_the_batch_cannot_tell_is_refused(old: str, new: str, why: str) -> None:
+    """Each import failed: a column in ON CONFLICT was taken for a variable. And to a char(n) names
+    are the same that differ in blanks at their end."""
+    with pytest.raises(MappingError, match=why):
+        parse_import_mapping(BARE.replace(old, new))
+
+
 PERCENT = """
 name = "stock"
 area = "imports"
@@ -192,6 +208,45 @@ def test_a_table_that_fails_every_import_is_refused_by_prepare(
     conn.execute(PLACE.format(*columns).encode())
     if more:
         conn.execute(more.encode())
+    with pytest.raises(psycopg.Error, match=f"prepare of stock is blocked: {why}") as caught:
+        ready(bare_db, BARE, "stock")
+    assert caught.value.sqlstate == "TD004"
+
+
+KEYED = "create {} place (place_id bigint, code text, deleted_at timestamptz{}){}"
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        (KEYED.format("table", "", " partition by hash (code)"), "is partitioned, and an import"),
+        (
+            "create view place as select 1::bigint as place_id, '' as code, now() as deleted_at",
+            "is a view",
+        ),
+        (
+            "create materialized view place as"
+            " select 1::bigint as place_id, '' as code, now() as deleted_at",
+            "is a materialized view",
+        ),
+        (KEYED.format("unlogged table", ", primary key (place_id)", ""), "is unlogged"),
+        (
+            KEYED.format("table", ", primary key (place_id)", "")
+            + "; create table depot () inherits (place)",
+            "has tables that inherit",
+        ),
+        (KEYED.format("table", "", ""), "column place_id is not unique"),
+        (
+            KEYED.format("table", ", primary key (place_id)", "").replace("text", "char(9)"),
+            "key column code is character\\(9\\)",
+        ),
+    ],
+)
+def test_a_table_that_cannot_hold_a_master_is_refused_by_prepare(
+    bare_db: Database, place: str, why: str
+) -> None:
+    """Some were blamed on their owner, some ended in an error of the server's without a hint."""
+    bare_db.owner().execute(place.encode())
     with pytest.raises(psycopg.Error, match=f"prepare of stock is blocked: {why}") as caught:
         ready(bare_db, BARE, "stock")
     assert caught.value.sqlstate == "TD004"

@@ -4,6 +4,7 @@ A row of the input names a row of each master by a key (an item, a colour, a siz
 the variant, which refers to them. Tables stand in the order in which an import locks them.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,12 +21,17 @@ from pgtandem.mapping_section import (
     tables,
     types_of,
 )
-from pgtandem.sqltext import STRING_TYPES, object_name, split_type
+from pgtandem.sqltext import object_name, split_type
 
 ID_TYPES = ("bigint", "uuid")
 MATCHES = ("exact", "normalised")
 # What the rendered batch calls the records of the input, and a table that it looks into.
 _OWN_NAMES = frozenset("p t".split())
+# Its variables, which ON CONFLICT cannot tell from a column.
+_VARIABLES = re.compile(
+    "p_(import|run|from|to)|r_(job|counts)|v_(places|clears|has_variants|differs|skipped|rows|new"
+    "|ids|named|inserted|updated|suppressed|(lacks|lost|differs|overruled)_.*)"
+)
 # What a value can be tested for before it is written; see import_render.
 FIELD_TYPES = frozenset(
     "text varchar char smallint integer bigint numeric boolean date timestamptz timestamp uuid"
@@ -215,8 +221,9 @@ def _master(section: Section, numbers: Iterator[int]) -> Master:
         required=section.flag("required", False),
         trim=section.flag("trim", match == "normalised"),
     )
-    if split_type(master.key_field.type)[0] not in STRING_TYPES:
-        raise MappingError(f"{section.where}: the key {key!r} must be a text")
+    # a char(n) takes what differs in blanks at its end for the same, an input does not
+    if split_type(master.key_field.type)[0] not in ("text", "varchar"):
+        raise MappingError(f"{section.where}: the key {key!r} must be a text or a varchar")
     section.finish()
     return master
 
@@ -253,6 +260,13 @@ def _check_whole(mapping: ImportMapping, where: str) -> None:
     if own:
         raise MappingError(
             f"{where}: a table cannot be called {own[0]!r}, which the rendered code says of its own"
+        )
+    keys = [name for table in mapping.tables for name in (*key_columns(table), table.deleted)]
+    variables = [name for name in keys if _VARIABLES.fullmatch(name)]
+    if variables:
+        raise MappingError(
+            f"{where}: a column of a key cannot be called {variables[0]!r}, which the rendered "
+            "code says of its own"
         )
     if mapping.variant is None and len(mapping.masters) > 1:
         raise MappingError(f"{where}: several [[table]] need a [variant] that refers to them")

@@ -25,14 +25,66 @@ begin
             t.key as relation, pg_catalog.to_regclass(t.key) as oid, t.value -> 'columns' as columns
         from pg_catalog.jsonb_each(v_definition -> 'tables') as t
         where pg_catalog.to_regclass(t.key) is not null
+    ),
+
+    parts as (
+        select p.item from pg_catalog.jsonb_array_elements(v_definition -> 'parts') as p (item)
     )
 
-    select
-        'blocker', 'is not an ordinary table of the role that deployed', r.relation, 1::bigint,
-        null::text, pg_catalog.format('Its owner deploys, or: ALTER TABLE %s OWNER TO %I;',
-            r.relation, current_user)
+    select 'blocker', x.finding, r.relation, 1::bigint, null::text, x.cure
     from relations as r
-    where tandem._own_table(r.relation) is null
+    join pg_catalog.pg_class as c on c.oid = r.oid
+    join pg_catalog.pg_namespace as n on n.nspname = 'tandem'
+    cross join lateral (
+        values
+        (
+            c.relowner <> n.nspowner, 'is not a table of the role that deployed',
+            pg_catalog.format('Its owner deploys, or: ALTER TABLE %s OWNER TO %I;', r.relation,
+                current_user)
+        ),
+        (
+            c.relowner = n.nspowner and c.relkind <> 'r', pg_catalog.format(
+                'is %s, and an import writes into ordinary tables', case c.relkind
+                    when 'p' then 'partitioned' when 'v' then 'a view'
+                    when 'm' then 'a materialized view' when 'f' then 'a foreign table'
+                    else 'no table' end
+            ), 'Name the table that holds the rows in the mapping.'
+        ),
+        (
+            c.relkind = 'r' and c.relpersistence <> 'p', 'is unlogged: a crash empties it',
+            pg_catalog.format('ALTER TABLE %s SET LOGGED;', r.relation)
+        ),
+        (
+            c.relkind = 'r' and exists (
+                select from pg_catalog.pg_inherits as h where h.inhparent = c.oid
+            ), 'has tables that inherit from it, whose rows no unique index of it sees',
+            pg_catalog.format('ALTER TABLE ... NO INHERIT %s;', r.relation)
+        )
+    ) as x (applies, finding, cure)
+    where x.applies
+    union all
+    select
+        'blocker', pg_catalog.format('column %I is not unique', p.item ->> 'id'), r.relation,
+        1::bigint, null, pg_catalog.format('ALTER TABLE %s ADD PRIMARY KEY (%I);', r.relation,
+            p.item ->> 'id')
+    from parts as p
+    join relations as r on r.relation = p.item ->> 'relation'
+    join pg_catalog.pg_class as c on c.oid = r.oid and c.relkind = 'r'
+    join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.attname = p.item ->> 'id'
+    where not exists (
+        select from pg_catalog.pg_index as i
+        where i.indrelid = r.oid and i.indisunique and i.indisvalid and i.indimmediate
+            and i.indpred is null and i.indnkeyatts = 1 and i.indkey[0] = a.attnum
+    )
+    union all
+    select
+        'blocker', pg_catalog.format('key column %I is %s, which says nothing of blanks at the end',
+            a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), r.relation, 1::bigint,
+        null, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I TYPE text;', r.relation, a.attname)
+    from parts as p
+    join relations as r on r.relation = p.item ->> 'relation'
+    join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.attname = p.item -> 'key' ->> 0
+    where a.atttypid = 'character'::regtype
     union all
     select
         'blocker', pg_catalog.format('column %I is absent', c.key), r.relation, 1::bigint, null,
@@ -73,8 +125,7 @@ begin
         r.relation, 1::bigint, null, pg_catalog.format(
             'ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', r.relation, a.attname)
     from relations as r
-    join pg_catalog.jsonb_array_elements(v_definition -> 'parts') as p (item)
-        on p.item ->> 'relation' = r.relation
+    join parts as p on p.item ->> 'relation' = r.relation
     join pg_catalog.pg_attribute as a
         on a.attrelid = r.oid and a.attname = p.item ->> 'deleted' and not a.attisdropped
     where a.attnotnull
