@@ -307,6 +307,11 @@ SAMPLES: list[tuple[str, str | tuple[str, str], str | tuple[str, str]]] = [
     ("TH18", function("\treturn;"), function("    return;")),
     ("TH19", function(r"perform 'a\_b';"), function(r"perform e'a\\_b', $x$a\_b$x$;")),
     ("TH18", function("return; "), function("return;\n\n")),
+    (
+        "TH20",
+        function("return;").replace(PIN, f"{PIN} set enable_nestloop = off"),
+        function("return;").replace(PIN, f"{PIN} set enable_nestloop = off set jit = off"),
+    ),
     ("TH19", "-- lint: inlinable\n" + TABLE, TABLE),
     ("TH19", "-- lint: everything\n" + TABLE, TABLE + "-- a lint of wool"),
 ]

@@ -8,6 +8,7 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 set enable_nestloop = off
+set jit = off
 as $approve_duplicates$
 declare
     v_ids bigint[];

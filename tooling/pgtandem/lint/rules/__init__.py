@@ -20,6 +20,7 @@ from pgtandem.lint.rules.naming import (
     variable_names,
 )
 from pgtandem.lint.rules.paths import committing_procedure_pins, path_pinned
+from pgtandem.lint.rules.planning import no_compiled_detours
 from pgtandem.lint.rules.qualified import functions_qualified, relations_qualified
 from pgtandem.lint.rules.transactions import commit_outside_handlers, one_committing_routine
 from pgtandem.lint.source import Source
@@ -45,4 +46,5 @@ RULES: dict[str, Rule] = {
     "TH16": no_handler_in_row_loop,
     "TH18": body_text,
     "TH19": no_plain_backslash,
+    "TH20": no_compiled_detours,
 }
