@@ -185,14 +185,9 @@ def ours(conn: Connection, rows: Sequence[Row]) -> float:
 
 
 def old_path(conn: Connection, rows: Sequence[Row]) -> float:
-    """The same by the old path, which locks all tables.
-
-    Its plans are kept from its first row, when the tables are empty, to its last: without
-    sequential scans, so that it is no slower than it has to be.
-    """
+    """The same by the old path, which locks all tables."""
     started = time.perf_counter()
     number, _ = hand_in(conn, rows)
-    conn.execute("set enable_seqscan = off")
     conn.execute("call tandem.run_import_locked(%s)", (number,))
     return time.perf_counter() - started
 

@@ -311,8 +311,10 @@ comment on function tandem_items._check_rows(bigint, bigint) is
 -- full key, so that imports of the same rows wait for each other and never deadlock. An INSERT has
 -- only what is not there, so that a row which is there costs no sequence value; an UPDATE only what
 -- differs, so that the rest costs no WAL. Plans are kept from batch to batch: one that was made when a
--- table was small has to be right when the import has filled it, so they all go by the indexes, row by
--- row; none is compiled, however costly it looks for that.
+-- table was small has to be right when the import has filled it. So all go by the indexes, row by row;
+-- what is looked up is a LATERAL of its own, which no plan can begin with, and by its key alone, as an
+-- index over few rows looks as good as the key's; what is updated goes by its place. None is compiled,
+-- however costly it looks.
 create or replace function tandem_items._write_rows(
     p_import bigint, p_run bigint, p_from integer, p_to integer
 ) returns tandem.import_counts
@@ -423,8 +425,6 @@ select
         ) as f
         offset 0
     ) as p
-    -- OFFSET 0 keeps it a query of its own, which goes by the index of the key; a join would take
-    -- all of a table that was small when the plan was made
     left join lateral (
         select t.color_id
         from public.color_master as t
@@ -473,8 +473,11 @@ select
         v_ids := array(
             select distinct on (tandem.import_key(t.color_name) collate "C") t.color_id
             from pg_catalog.unnest(v_rows) as r
-            join public.color_master as t
-                on tandem.import_key(t.color_name) = r.k_color and t.deleted_at is not null
+            cross join lateral (
+                select t.* from public.color_master as t
+                where tandem.import_key(t.color_name) = r.k_color and t.deleted_at is not null
+                offset 0
+            ) as t
             where r_job.deleted <> 'create' and not exists (
                 select from public.color_master as o
                 where tandem.import_key(o.color_name) = tandem.import_key(t.color_name) and o.deleted_at is null
@@ -484,8 +487,11 @@ select
         if v_ids <> '{}' then
             v_named := array(
                 select r.row_no from pg_catalog.unnest(v_rows) as r
-                join public.color_master as t
-                    on tandem.import_key(t.color_name) = r.k_color and t.deleted_at is not null
+                cross join lateral (
+                    select t.* from public.color_master as t
+                    where tandem.import_key(t.color_name) = r.k_color and t.deleted_at is not null
+                    offset 0
+                ) as t
                 where t.color_id = any (v_ids)
             );
             if r_job.deleted = 'error' then
@@ -505,19 +511,30 @@ select
                     select r from pg_catalog.unnest(v_rows) as r where r.row_no <> all (v_named)
                 );
             else
-                perform from public.color_master as t
-                where t.color_id = any (v_ids)
-                order by t.color_id
-                for no key update;
-                with made as (
+                perform from (select i.id from pg_catalog.unnest(v_ids) as i (id) order by i.id) as n
+                cross join lateral (
+                    select from public.color_master as t
+                    where t.color_id = n.id
+                    for no key update
+                ) as t;
+                with due as materialized (
+                    select o.* from pg_catalog.unnest(v_ids) as n (id)
+                    cross join lateral (
+                        select t.ctid as place, t.deleted_at as gone, t.xmin as writer from public.color_master as t
+                        where t.color_id = n.id
+                        offset 0
+                    ) as o
+                    where o.gone is not null
+                ),
+
+                made as (
                     update public.color_master as t
                     set deleted_at = null
-                    from public.color_master as o
-                    where t.color_id = any (v_ids) and o.color_id = t.color_id
-                        and o.deleted_at is not null
+                    from due as o
+                    where t.ctid = o.place
                     returning t.color_id as id,
-                        pg_catalog.jsonb_build_object('deleted_at', o.deleted_at) as before,
-                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after, o.xmin as writer
+                        pg_catalog.jsonb_build_object('deleted_at', o.gone) as before,
+                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after, o.writer
                 )
 
                 insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
@@ -558,8 +575,11 @@ select
         v_ids := array(
             select distinct on (tandem.import_key(t.size_name) collate "C") t.size_id
             from pg_catalog.unnest(v_rows) as r
-            join public.size_master as t
-                on tandem.import_key(t.size_name) = r.k_size and t.deleted_at is not null
+            cross join lateral (
+                select t.* from public.size_master as t
+                where tandem.import_key(t.size_name) = r.k_size and t.deleted_at is not null
+                offset 0
+            ) as t
             where r_job.deleted <> 'create' and not exists (
                 select from public.size_master as o
                 where tandem.import_key(o.size_name) = tandem.import_key(t.size_name) and o.deleted_at is null
@@ -569,8 +589,11 @@ select
         if v_ids <> '{}' then
             v_named := array(
                 select r.row_no from pg_catalog.unnest(v_rows) as r
-                join public.size_master as t
-                    on tandem.import_key(t.size_name) = r.k_size and t.deleted_at is not null
+                cross join lateral (
+                    select t.* from public.size_master as t
+                    where tandem.import_key(t.size_name) = r.k_size and t.deleted_at is not null
+                    offset 0
+                ) as t
                 where t.size_id = any (v_ids)
             );
             if r_job.deleted = 'error' then
@@ -590,19 +613,30 @@ select
                     select r from pg_catalog.unnest(v_rows) as r where r.row_no <> all (v_named)
                 );
             else
-                perform from public.size_master as t
-                where t.size_id = any (v_ids)
-                order by t.size_id
-                for no key update;
-                with made as (
+                perform from (select i.id from pg_catalog.unnest(v_ids) as i (id) order by i.id) as n
+                cross join lateral (
+                    select from public.size_master as t
+                    where t.size_id = n.id
+                    for no key update
+                ) as t;
+                with due as materialized (
+                    select o.* from pg_catalog.unnest(v_ids) as n (id)
+                    cross join lateral (
+                        select t.ctid as place, t.deleted_at as gone, t.xmin as writer from public.size_master as t
+                        where t.size_id = n.id
+                        offset 0
+                    ) as o
+                    where o.gone is not null
+                ),
+
+                made as (
                     update public.size_master as t
                     set deleted_at = null
-                    from public.size_master as o
-                    where t.size_id = any (v_ids) and o.size_id = t.size_id
-                        and o.deleted_at is not null
+                    from due as o
+                    where t.ctid = o.place
                     returning t.size_id as id,
-                        pg_catalog.jsonb_build_object('deleted_at', o.deleted_at) as before,
-                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after, o.xmin as writer
+                        pg_catalog.jsonb_build_object('deleted_at', o.gone) as before,
+                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after, o.writer
                 )
 
                 insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
@@ -643,8 +677,11 @@ select
         v_ids := array(
             select distinct on (t.name collate "C") t.item_id
             from pg_catalog.unnest(v_rows) as r
-            join public.item_master as t
-                on t.name = r.k_item and t.deleted_at is not null
+            cross join lateral (
+                select t.* from public.item_master as t
+                where t.name = r.k_item and t.deleted_at is not null
+                offset 0
+            ) as t
             where r_job.deleted <> 'create' and not exists (
                 select from public.item_master as o
                 where o.name = t.name and o.deleted_at is null
@@ -654,8 +691,11 @@ select
         if v_ids <> '{}' then
             v_named := array(
                 select r.row_no from pg_catalog.unnest(v_rows) as r
-                join public.item_master as t
-                    on t.name = r.k_item and t.deleted_at is not null
+                cross join lateral (
+                    select t.* from public.item_master as t
+                    where t.name = r.k_item and t.deleted_at is not null
+                    offset 0
+                ) as t
                 where t.item_id = any (v_ids)
             );
             if r_job.deleted = 'error' then
@@ -675,19 +715,30 @@ select
                     select r from pg_catalog.unnest(v_rows) as r where r.row_no <> all (v_named)
                 );
             else
-                perform from public.item_master as t
-                where t.item_id = any (v_ids)
-                order by t.item_id
-                for no key update;
-                with made as (
+                perform from (select i.id from pg_catalog.unnest(v_ids) as i (id) order by i.id) as n
+                cross join lateral (
+                    select from public.item_master as t
+                    where t.item_id = n.id
+                    for no key update
+                ) as t;
+                with due as materialized (
+                    select o.* from pg_catalog.unnest(v_ids) as n (id)
+                    cross join lateral (
+                        select t.ctid as place, t.deleted_at as gone, t.xmin as writer from public.item_master as t
+                        where t.item_id = n.id
+                        offset 0
+                    ) as o
+                    where o.gone is not null
+                ),
+
+                made as (
                     update public.item_master as t
                     set deleted_at = null
-                    from public.item_master as o
-                    where t.item_id = any (v_ids) and o.item_id = t.item_id
-                        and o.deleted_at is not null
+                    from due as o
+                    where t.ctid = o.place
                     returning t.item_id as id,
-                        pg_catalog.jsonb_build_object('deleted_at', o.deleted_at) as before,
-                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after, o.xmin as writer
+                        pg_catalog.jsonb_build_object('deleted_at', o.gone) as before,
+                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after, o.writer
                 )
 
                 insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
@@ -797,39 +848,45 @@ select
         end if;
     end if;
     if v_differs_item then
-        perform from public.item_master as t
-        join (
-            select
-                r.i_item as id, pg_catalog.min(r.row_no) as row_no,
-                (pg_catalog.array_agg(r.f_description) filter (
-                    where v_places[4] is not null and (r.f_description is not null or v_clears)
+        perform from (
+            select v.* from (
+                select
+                    r.i_item as id, pg_catalog.min(r.row_no) as row_no,
+                    (pg_catalog.array_agg(r.f_description) filter (
+                        where v_places[4] is not null and (r.f_description is not null or v_clears)
+                            and r.row_no <> all (v_overruled_description)
+                    ))[1] as f_description,
+                    pg_catalog.bool_or(
+                        v_places[4] is not null and (r.f_description is not null or v_clears)
                         and r.row_no <> all (v_overruled_description)
-                ))[1] as f_description,
-                pg_catalog.bool_or(
-                    v_places[4] is not null and (r.f_description is not null or v_clears)
-                    and r.row_no <> all (v_overruled_description)
-                ) as s_description
-            from pg_catalog.unnest(v_rows) as r
-            group by r.i_item
-        ) as n on n.id = t.item_id
-        where n.s_description and t.description is distinct from n.f_description
-        order by t.item_id
-        for no key update of t;
+                    ) as s_description
+                from pg_catalog.unnest(v_rows) as r
+                group by r.i_item
+            ) as v
+            order by v.id
+        ) as n
+        cross join lateral (
+            select from public.item_master as t
+            where t.item_id = n.id and (n.s_description and t.description is distinct from n.f_description)
+            for no key update
+        ) as t;
         if found then
             if exists (
                 select from pg_catalog.unnest(v_rows) as r
-                join public.item_master as t on t.item_id = r.i_item
-                where t.deleted_at is not null
+                cross join lateral (
+                    select t.deleted_at as gone from public.item_master as t
+                    where t.item_id = r.i_item
+                    offset 0
+                ) as t
+                where t.gone is not null
             ) then
                 raise exception '%', 'another session has deleted rows of item_master'
                 using errcode = 'serialization_failure', detail = 'The batch waited for it.',
                     hint = 'The same is tried again.';
             end if;
             with due as materialized (
-                select
-                    n.*, (select i from (select t.name, t.description) as i) as before, t.xmin as writer
-                from public.item_master as t
-                join (
+                select n.*, o.*
+                from (
                     select
                         r.i_item as id, pg_catalog.min(r.row_no) as row_no,
                         (pg_catalog.array_agg(r.f_description) filter (
@@ -842,8 +899,13 @@ select
                         ) as s_description
                     from pg_catalog.unnest(v_rows) as r
                     group by r.i_item
-                ) as n on n.id = t.item_id
-                where n.s_description and t.description is distinct from n.f_description
+                ) as n
+                cross join lateral (
+                    select t.ctid as place, (select i from (select t.name, t.description) as i) as before, t.xmin as writer
+                    from public.item_master as t
+                    where t.item_id = n.id and (n.s_description and t.description is distinct from n.f_description)
+                    offset 0
+                ) as o
             ),
 
             made as (
@@ -851,7 +913,7 @@ select
                 set
                     description = case when n.s_description then n.f_description else t.description end
                 from due as n
-                where t.item_id = n.id
+                where t.ctid = n.place
                 returning t.item_id as id, n.row_no, n.before, (select i from (select t.name, t.description) as i) as after, n.writer
             ),
 
@@ -953,19 +1015,30 @@ select
                     select r from pg_catalog.unnest(v_rows) as r where r.row_no <> all (v_named)
                 );
             else
-                perform from public.item_variant as t
-                where t.variant_id = any (v_ids)
-                order by t.variant_id
-                for no key update;
-                with made as (
+                perform from (select i.id from pg_catalog.unnest(v_ids) as i (id) order by i.id) as n
+                cross join lateral (
+                    select from public.item_variant as t
+                    where t.variant_id = n.id
+                    for no key update
+                ) as t;
+                with due as materialized (
+                    select o.* from pg_catalog.unnest(v_ids) as n (id)
+                    cross join lateral (
+                        select t.ctid as place, t.deleted_at as gone, t.xmin as writer from public.item_variant as t
+                        where t.variant_id = n.id
+                        offset 0
+                    ) as o
+                    where o.gone is not null
+                ),
+
+                made as (
                     update public.item_variant as t
                     set deleted_at = null
-                    from public.item_variant as o
-                    where t.variant_id = any (v_ids) and o.variant_id = t.variant_id
-                        and o.deleted_at is not null
+                    from due as o
+                    where t.ctid = o.place
                     returning t.variant_id as id,
-                        pg_catalog.jsonb_build_object('deleted_at', o.deleted_at) as before,
-                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after, o.xmin as writer
+                        pg_catalog.jsonb_build_object('deleted_at', o.gone) as before,
+                        pg_catalog.jsonb_build_object('deleted_at', t.deleted_at) as after, o.writer
                 )
 
                 insert into tandem.import_change (import_id, from_row, table_name, action, images, overwrote)
@@ -1107,25 +1180,27 @@ select
         end if;
     end if;
     if v_differs then
-        perform from public.item_variant as t
-        join (
-            select
-                r.row_id as id, r.row_no,
-                r.f_sku, v_places[5] is not null and (r.f_sku is not null or v_clears) as s_sku,
-                r.f_price, v_places[6] is not null and (r.f_price is not null or v_clears) as s_price,
-                r.f_quantity, v_places[7] is not null and (r.f_quantity is not null or v_clears) as s_quantity
-            from pg_catalog.unnest(v_rows) as r
-            where r.row_id is not null
-        ) as n on n.id = t.variant_id
-        where n.s_sku and t.sku is distinct from n.f_sku or n.s_price and t.price is distinct from n.f_price or n.s_quantity and t.quantity is distinct from n.f_quantity
-        order by t.variant_id
-        for no key update of t;
+        perform from (
+            select v.* from (
+                select
+                    r.row_id as id, r.row_no,
+                    r.f_sku, v_places[5] is not null and (r.f_sku is not null or v_clears) as s_sku,
+                    r.f_price, v_places[6] is not null and (r.f_price is not null or v_clears) as s_price,
+                    r.f_quantity, v_places[7] is not null and (r.f_quantity is not null or v_clears) as s_quantity
+                from pg_catalog.unnest(v_rows) as r
+                where r.row_id is not null
+            ) as v
+            order by v.id
+        ) as n
+        cross join lateral (
+            select from public.item_variant as t
+            where t.variant_id = n.id and (n.s_sku and t.sku is distinct from n.f_sku or n.s_price and t.price is distinct from n.f_price or n.s_quantity and t.quantity is distinct from n.f_quantity)
+            for no key update
+        ) as t;
         if found then
             with due as materialized (
-                select
-                    n.*, (select i from (select t.item_id, t.color_id, t.size_id, t.sku, t.price, t.quantity) as i) as before, t.xmin as writer
-                from public.item_variant as t
-                join (
+                select n.*, o.*
+                from (
                     select
                         r.row_id as id, r.row_no,
                         r.f_sku, v_places[5] is not null and (r.f_sku is not null or v_clears) as s_sku,
@@ -1133,8 +1208,13 @@ select
                         r.f_quantity, v_places[7] is not null and (r.f_quantity is not null or v_clears) as s_quantity
                     from pg_catalog.unnest(v_rows) as r
                     where r.row_id is not null
-                ) as n on n.id = t.variant_id
-                where n.s_sku and t.sku is distinct from n.f_sku or n.s_price and t.price is distinct from n.f_price or n.s_quantity and t.quantity is distinct from n.f_quantity
+                ) as n
+                cross join lateral (
+                    select t.ctid as place, (select i from (select t.item_id, t.color_id, t.size_id, t.sku, t.price, t.quantity) as i) as before, t.xmin as writer
+                    from public.item_variant as t
+                    where t.variant_id = n.id and (n.s_sku and t.sku is distinct from n.f_sku or n.s_price and t.price is distinct from n.f_price or n.s_quantity and t.quantity is distinct from n.f_quantity)
+                    offset 0
+                ) as o
             ),
 
             made as (
@@ -1144,7 +1224,7 @@ select
                     price = case when n.s_price then n.f_price else t.price end,
                     quantity = case when n.s_quantity then n.f_quantity else t.quantity end
                 from due as n
-                where t.variant_id = n.id
+                where t.ctid = n.place
                 returning t.variant_id as id, n.row_no, n.before, (select i from (select t.item_id, t.color_id, t.size_id, t.sku, t.price, t.quantity) as i) as after, n.writer
             ),
 
@@ -1188,6 +1268,8 @@ create or replace function tandem_items._write_rows_locked(
 ) returns tandem.import_counts
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
 as $_write_rows_locked$
 declare
     r_job tandem.import_job;

@@ -462,3 +462,38 @@ def test_a_batch_reads_of_the_items_what_it_names_however_many_are_written(
     conn.execute("select pg_stat_force_next_flush()")
     query = "select sum(idx_tup_fetch) from pg_stat_user_tables where relname = 'item_master'"
     assert one(conn, query) < 25_000  # of 6,000 rows
+
+
+@pytest.mark.parametrize("path", ["run_import", "run_import_locked"])
+def test_plans_made_for_a_row_hold_for_thousands(import_db: Database, path: str) -> None:
+    """A session keeps them: of tables of a row, analysed, any way to read them costs the same."""
+    conn = import_db.owner()
+
+    def bring(number: int, text: str) -> int:
+        rows = [
+            {"name": f"Item {n}", "color": f"C{n}", "description": text, "sku": f"{text} {n}"}
+            for n in range(number)
+        ]
+        import_id = submit(conn, rows, batch_rows=100)
+        conn.execute(f"call tandem.{path}({import_id})".encode())
+        return import_id
+
+    tables = ("item_master", "item_variant", "color_master")
+    deleted = [f"update {table} set deleted_at = now()".encode() for table in tables]
+    for turn in range(8):
+        bring(2, f"{turn}")
+        if turn == 0:
+            conn.execute("analyze color_master, size_master, item_master, item_variant")
+        if turn % 2:
+            for statement in deleted:
+                conn.execute(statement)
+    conn.execute("select pg_stat_force_next_flush()")
+    fetched = "select sum(idx_tup_fetch) from pg_stat_user_tables where relname = any (%s)"
+    before = one(conn, fetched, list(tables))
+    bring(2000, "new")
+    assert counts(conn, bring(2000, "changed")) == Counts(updated=2000)
+    for statement in deleted:
+        conn.execute(statement)
+    assert counts(conn, bring(2000, "revived")) == Counts(updated=2000)
+    conn.execute("select pg_stat_force_next_flush()")
+    assert one(conn, fetched, list(tables)) - before < 150_000  # of 6,000 rows

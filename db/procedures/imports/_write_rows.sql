@@ -28,16 +28,18 @@ insert into tandem.import_mark (import_id, row_no, mark, subject)
 {% macro with_deleted(table) %}
 {# Rows r of the batch, and the deleted rows t that they name. #}
 from pg_catalog.unnest(v_rows) as r
+        cross join lateral (
 {%- if table == m.variant %}
 
-        cross join lateral (
             {{ same_variants('t', 'row', true) }}
-        ) as t
 {%- else %}
 
-        join {{ table.table | relation(m.schema) }} as t
-            on {{ table | key_of_row('t') }} = r.{{ ('k_' ~ table.name) | ident }} and t.{{ table.deleted | ident }} is not null
+            select t.* from {{ table.table | relation(m.schema) }} as t
+            where {{ table | key_of_row('t') }} = r.{{ ('k_' ~ table.name) | ident }} and t.{{ table.deleted | ident }} is not null
+            offset 0
 {%- endif %}
+
+        ) as t
 {%- endmacro %}
 {% macro revive(table) %}
 {# Deleted rows that the input names: of each key the one that was deleted last, where none is live. #}
@@ -76,19 +78,30 @@ v_ids := array(
                 select r from pg_catalog.unnest(v_rows) as r where r.row_no <> all (v_named)
             );
         else
-            perform from {{ table.table | relation(m.schema) }} as t
-            where t.{{ table.id | ident }} = any (v_ids)
-            order by t.{{ table.id | ident }}
-            for no key update;
-            with made as (
+            perform from (select i.id from pg_catalog.unnest(v_ids) as i (id) order by i.id) as n
+            cross join lateral (
+                select from {{ table.table | relation(m.schema) }} as t
+                where t.{{ table.id | ident }} = n.id
+                for no key update
+            ) as t;
+            with due as materialized (
+                select o.* from pg_catalog.unnest(v_ids) as n (id)
+                cross join lateral (
+                    select t.ctid as place, t.{{ table.deleted | ident }} as gone, t.xmin as writer from {{ table.table | relation(m.schema) }} as t
+                    where t.{{ table.id | ident }} = n.id
+                    offset 0
+                ) as o
+                where o.gone is not null
+            ),
+
+            made as (
                 update {{ table.table | relation(m.schema) }} as t
                 set {{ table.deleted | ident }} = null
-                from {{ table.table | relation(m.schema) }} as o
-                where t.{{ table.id | ident }} = any (v_ids) and o.{{ table.id | ident }} = t.{{ table.id | ident }}
-                    and o.{{ table.deleted | ident }} is not null
+                from due as o
+                where t.ctid = o.place
                 returning t.{{ table.id | ident }} as id,
-                    pg_catalog.jsonb_build_object({{ table.deleted | literal }}, o.{{ table.deleted | ident }}) as before,
-                    pg_catalog.jsonb_build_object({{ table.deleted | literal }}, t.{{ table.deleted | ident }}) as after, o.xmin as writer
+                    pg_catalog.jsonb_build_object({{ table.deleted | literal }}, o.gone) as before,
+                    pg_catalog.jsonb_build_object({{ table.deleted | literal }}, t.{{ table.deleted | ident }}) as after, o.writer
             )
 
             {{ keep_images(table, 'revive') | indent(4) }};
@@ -138,19 +151,27 @@ n.{{ object_name('s', field.name) | ident }} and {{ field | differs_from('t', 'n
 {# What differs is locked first, in the order of its ids, and then written: what another transaction has committed
    meanwhile is seen, as each statement has a snapshot of its own. What was deleted meanwhile is looked for anew, by the
    loop's next try. #}
-perform from {{ table.table | relation(m.schema) }} as t
-    join (
-        {{ voices(table) }}
-    ) as n on n.id = t.{{ table.id | ident }}
-    where {{ differing(table) }}
-    order by t.{{ table.id | ident }}
-    for no key update of t;
+perform from (
+        select v.* from (
+            {{ voices(table) | indent(4) }}
+        ) as v
+        order by v.id
+    ) as n
+    cross join lateral (
+        select from {{ table.table | relation(m.schema) }} as t
+        where t.{{ table.id | ident }} = n.id and ({{ differing(table) }})
+        for no key update
+    ) as t;
     if found then
 {% if table != m.variant %}
         if exists (
             select from pg_catalog.unnest(v_rows) as r
-            join {{ table.table | relation(m.schema) }} as t on t.{{ table.id | ident }} = r.{{ ('i_' ~ table.name) | ident }}
-            where t.{{ table.deleted | ident }} is not null
+            cross join lateral (
+                select t.{{ table.deleted | ident }} as gone from {{ table.table | relation(m.schema) }} as t
+                where t.{{ table.id | ident }} = r.{{ ('i_' ~ table.name) | ident }}
+                offset 0
+            ) as t
+            where t.gone is not null
         ) then
             raise exception '%', {{ ('another session has deleted rows of ' ~ table.table) | literal }}
             using errcode = 'serialization_failure', detail = 'The batch waited for it.',
@@ -158,13 +179,16 @@ perform from {{ table.table | relation(m.schema) }} as t
         end if;
 {% endif %}
         with due as materialized (
-            select
-                n.*, {{ table | image_row('t') }} as before, t.xmin as writer
-            from {{ table.table | relation(m.schema) }} as t
-            join (
+            select n.*, o.*
+            from (
                 {{ voices(table) | indent(8) }}
-            ) as n on n.id = t.{{ table.id | ident }}
-            where {{ differing(table) }}
+            ) as n
+            cross join lateral (
+                select t.ctid as place, {{ table | image_row('t') }} as before, t.xmin as writer
+                from {{ table.table | relation(m.schema) }} as t
+                where t.{{ table.id | ident }} = n.id and ({{ differing(table) }})
+                offset 0
+            ) as o
         ),
 
         made as (
@@ -174,7 +198,7 @@ perform from {{ table.table | relation(m.schema) }} as t
                 {{ field.column | ident }} = case when n.{{ object_name('s', field.name) | ident }} then n.{{ field | raw }} else t.{{ field.column | ident }} end{{ ',' if not loop.last }}
 {% endfor %}
             from due as n
-            where t.{{ table.id | ident }} = n.id
+            where t.ctid = n.place
             returning t.{{ table.id | ident }} as id, n.row_no, n.before, {{ table | image_row('t') }} as after, n.writer
         ),
 
@@ -254,8 +278,10 @@ select pg_catalog.array_agg(row(
 -- full key, so that imports of the same rows wait for each other and never deadlock. An INSERT has
 -- only what is not there, so that a row which is there costs no sequence value; an UPDATE only what
 -- differs, so that the rest costs no WAL. Plans are kept from batch to batch: one that was made when a
--- table was small has to be right when the import has filled it, so they all go by the indexes, row by
--- row; none is compiled, however costly it looks for that.
+-- table was small has to be right when the import has filled it. So all go by the indexes, row by row;
+-- what is looked up is a LATERAL of its own, which no plan can begin with, and by its key alone, as an
+-- index over few rows looks as good as the key's; what is updated goes by its place. None is compiled,
+-- however costly it looks.
 create or replace function {{ '_write_rows' | relation(S) }}(
     p_import bigint, p_run bigint, p_from integer, p_to integer
 ) returns tandem.import_counts
@@ -356,8 +382,6 @@ begin
 {%- endcall %}
 
     ) as p
-    -- OFFSET 0 keeps it a query of its own, which goes by the index of the key; a join would take
-    -- all of a table that was small when the plan was made
 {% for master in m.masters %}
     left join lateral (
         select t.{{ master.id | ident }}{% for field in master.plain_fields %}, t.{{ field.column | ident }}{% endfor %}

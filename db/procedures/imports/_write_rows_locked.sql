@@ -121,6 +121,8 @@ create or replace function {{ '_write_rows_locked' | relation(S) }}(
 ) returns tandem.import_counts
 language plpgsql
 set search_path = {{ m.search_path | path }}
+set enable_seqscan = off
+set jit = off
 as $_write_rows_locked$
 declare
     r_job tandem.import_job;
