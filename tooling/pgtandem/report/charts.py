@@ -84,6 +84,11 @@ def _for_page(text: str, title: str) -> str:
     return text.strip()
 
 
+def _legend(axes: Any) -> None:
+    """Above the plot, where it covers nothing; where the best place is takes long to find out."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False)
+
+
 def lines(
     title: str, x: Sequence[Any], series: Sequence[Series], *, x_label: str, y_label: str
 ) -> str:
@@ -97,7 +102,7 @@ def lines(
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         if len(series) > 1:
-            axes.legend()
+            _legend(axes)
     return svg[0]
 
 
@@ -118,5 +123,5 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], *, y_label
         axes.margins(y=0.15)
         axes.set_ylabel(y_label)
         if len(series) > 1:
-            axes.legend()
+            _legend(axes)
     return svg[0]
