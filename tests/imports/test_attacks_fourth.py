@@ -6,8 +6,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from imports.jobs import state
-from imports.test_other_mappings import BARE, ready
+from imports.jobs import Counts, counts, state
+from imports.test_other_mappings import BARE, ready, run
 from pgtandem.deploy import deploy, undeploy
 from pgtandem.errors import TandemError
 from pgtandem.import_mapping import parse_import_mapping
@@ -72,3 +72,67 @@ def test_imports_that_wait_are_not_lost_by_undeploy(bare_db: Database) -> None:
         (7, None),
         (8, None),
     ]
+
+
+# keys that compare in a way of their own
+
+PLACE = """
+create table place (
+    place_id bigint generated always as identity primary key, code {} not null,
+    deleted_at timestamptz
+)
+"""
+ICU = "create collation ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+CITEXT = "create extension citext"
+DOMAIN = f"{CITEXT}; create domain code as citext check (value <> '')"
+
+
+def with_place(db: Database, needs: str, code: str) -> None:
+    """A table whose key is of another type; where the server has it."""
+    try:
+        db.superuser().execute(needs.encode())
+    except psycopg.Error as error:
+        pytest.skip(f"this server cannot: {error}")
+    db.owner().execute(PLACE.format(code).encode())
+
+
+@pytest.mark.parametrize(
+    ("needs", "code", "match"),
+    [
+        (ICU, "text collate ci", "exact"),
+        (ICU, "text collate ci", "normalised"),
+        (CITEXT, "citext", "exact"),
+        (DOMAIN, "code", "exact"),
+    ],
+)
+def test_a_key_to_which_other_names_are_the_same_is_refused_by_prepare(
+    bare_db: Database, needs: str, code: str, match: str
+) -> None:
+    """The unique index took `a` for the `A` of the same batch, and the import did not: the row was
+    counted as inserted, and nothing of it was there."""
+    with_place(bare_db, needs, code)
+    source = BARE.replace('key = "code"', f'key = "code"\nmatch = "{match}"')
+    why = "key column code is (of the collation )?public.ci(text)?|key column code is public.code"
+    with pytest.raises(psycopg.Error, match=why) as caught:
+        ready(bare_db, source, "stock")
+    assert caught.value.sqlstate == "TD004"
+
+
+@pytest.mark.parametrize("importer", ["new", "old"])
+@pytest.mark.parametrize(("needs", "code"), [(CITEXT, "citext"), (DOMAIN, "code")])
+def test_names_that_are_matched_normalised_may_be_citext(
+    bare_db: Database, needs: str, code: str, importer: str
+) -> None:
+    with_place(bare_db, needs, code)
+    source = BARE.replace('key = "code"', 'key = "code"\nmatch = "normalised"')
+    conn = ready(bare_db, source, "stock")
+    rows: list[dict[str, str | None]] = [{"code": "A", "boxes": "1"}, {"code": "B", "boxes": "2"}]
+    first = run(conn, "stock", rows, importer)
+    assert counts(conn, first) == Counts(inserted=2)
+    rows = [{"code": "a", "boxes": "3"}, {"code": "b", "boxes": "2"}, {"code": "A", "boxes": "4"}]
+    second = run(conn, "stock", rows, importer)
+    assert counts(conn, second) == Counts(updated=1, unchanged=1, superseded=1)
+    conn.execute("call tandem.undo_import(%s)", (second,))
+    assert one(conn, "select boxes from shelf join place using (place_id) where code = 'A'") == 1
+    conn.execute("call tandem.undo_import(%s)", (first,))
+    assert one(conn, "select count(*) from place") == 0
