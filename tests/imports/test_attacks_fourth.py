@@ -3,6 +3,8 @@ ways of their own, workers and comparisons that do not end."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -11,6 +13,7 @@ from imports.test_other_mappings import BARE, ready, run
 from pgtandem.deploy import deploy, undeploy
 from pgtandem.errors import TandemError
 from pgtandem.import_mapping import parse_import_mapping
+from support.cli import pgtandem
 from support.databases import Database
 from support.shop import one
 
@@ -136,3 +139,41 @@ def test_names_that_are_matched_normalised_may_be_citext(
     assert one(conn, "select boxes from shelf join place using (place_id) where code = 'A'") == 1
     conn.execute("call tandem.undo_import(%s)", (first,))
     assert one(conn, "select count(*) from place") == 0
+
+
+# settings of roles
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "client_encoding = 'LATIN1'",
+        "datestyle = 'German'",
+        "datestyle = 'SQL, DMY'",
+    ],
+)
+def test_the_commands_work_whatever_a_role_s_sessions_read_and_print(
+    import_db: Database, setting: str, tmp_path: Path
+) -> None:
+    """A name that the role's encoding lacks ended them with a traceback, and so did a time that is
+    not printed in ISO's order, when the import was done already."""
+    role = f"alter role shop_owner in database {import_db.clone_name}"
+    import_db.superuser().execute(f"{role} set {setting}".encode())
+    file = tmp_path / "商品.csv"
+    file.write_text("name,color,price\n布地,Rød,1.5\n", encoding="utf-8")
+    again = ("--again", "--background")
+    for command in (
+        ("run", "items", file, "--dry-run"),
+        ("run", "items", file, "--failed", tmp_path / "failed.csv"),
+        ("compare", "items", file, "--allow-lock"),
+        ("run", "items", file, *again),
+        ("status",),
+        ("status", "2"),
+        ("report", "-o", tmp_path / "report.html"),
+        ("undo", "2", "--yes"),
+    ):
+        done = pgtandem("import", *command, dsn=import_db.owner_dsn)
+        assert done.code == 0, done.err
+    owner = import_db.owner(client_encoding="UTF8")
+    assert one(owner, "select source from tandem.import_job where import_id = 2") == file.name
+    assert one(owner, "select count(*) from item_master") == 0
