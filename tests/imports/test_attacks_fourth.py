@@ -3,18 +3,22 @@ ways of their own, workers and comparisons that do not end."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from imports.jobs import Counts, counts, state
+from imports.jobs import Counts, counts, state, submit
 from imports.test_other_mappings import BARE, ready, run
+from imports.test_worker import ROWS, WAIT_AT
+from imports.test_worker_command import known, worker
 from pgtandem.deploy import deploy, undeploy
 from pgtandem.errors import TandemError
 from pgtandem.import_mapping import parse_import_mapping
-from support.cli import pgtandem
+from support.cli import pgtandem, start
 from support.databases import Database
+from support.locks import wait_until
 from support.shop import one
 
 # mappings that change
@@ -177,3 +181,43 @@ def test_the_commands_work_whatever_a_role_s_sessions_read_and_print(
     owner = import_db.owner(client_encoding="UTF8")
     assert one(owner, "select source from tandem.import_job where import_id = 2") == file.name
     assert one(owner, "select count(*) from item_master") == 0
+
+
+# workers
+
+
+def test_a_worker_that_is_stopped_while_it_has_no_server_has_ended_well(
+    import_db: Database,
+) -> None:
+    """It ended as one that was interrupted (130): a unit of systemd that was stopped so has failed,
+    and whoever is told of failed units is told of a restart of the server."""
+    conn = import_db.owner()
+    with import_db.server.admin() as admin, worker(import_db) as process:
+        wait_until(lambda: known(conn) == 1, "a worker")
+        pid = one(conn, "select backend_pid from tandem.import_worker")
+        admin.execute(f"alter database {import_db.clone_name} allow_connections false".encode())
+        conn.execute("select pg_terminate_backend(%s)", (pid,))
+        assert process.stderr is not None
+        while "Connecting again" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def test_a_worker_that_loses_its_rights_ends_and_another_goes_on(import_db: Database) -> None:
+    conn, holder = import_db.owner(), import_db.owner()
+    conn.execute("select tandem.grant_to('new_app', 'operator')")
+    conn.execute(WAIT_AT)
+    holder.execute("begin; select pg_advisory_xact_lock(77)")
+    import_id = submit(conn, ROWS, batch_rows=5)
+    command = ("--dsn", import_db.new_app_dsn, "worker")
+    with start(*command, dsn=None) as process:
+        where = "select next_row from tandem.import_job"
+        wait_until(lambda: one(conn, where) == 16, "batch 4")
+        conn.execute("revoke all on all routines in schema tandem from new_app")
+        holder.rollback()
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, "42501" in said) == (1, True)
+    conn.execute("call tandem.work_imports()")
+    assert (state(conn, import_id), counts(conn, import_id)) == ("done", Counts(inserted=30))
