@@ -221,3 +221,25 @@ def test_a_worker_that_loses_its_rights_ends_and_another_goes_on(import_db: Data
     assert (process.returncode, "42501" in said) == (1, True)
     conn.execute("call tandem.work_imports()")
     assert (state(conn, import_id), counts(conn, import_id)) == ("done", Counts(inserted=30))
+
+
+# comparisons
+
+
+def test_a_comparison_ends_though_others_have_locked_a_table(
+    import_db: Database, tmp_path: Path
+) -> None:
+    """It had failed after a quarter of a second, and then stood: the session that measures how long
+    others wait was waiting itself, for as long as the other transaction was open."""
+    conn, holder = import_db.owner(), import_db.owner()
+    file = tmp_path / "items.csv"
+    file.write_text("name,color\nShirt,Red\n", encoding="utf-8")
+    holder.execute("begin; lock table color_master in share mode")
+    command = ("import", "compare", "items", file, "--allow-lock")
+    with start(*command, dsn=import_db.owner_dsn) as process:
+        try:
+            _, said = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert (process.returncode, "55P03" in said) == (1, True), said
+    assert one(conn, "select count(*) from tandem.import_job") == 0
