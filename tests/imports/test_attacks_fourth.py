@@ -19,7 +19,7 @@ from pgtandem.import_mapping import parse_import_mapping
 from support.cli import pgtandem, start
 from support.databases import Database
 from support.locks import wait_until
-from support.shop import one
+from support.shop import in_background, one
 
 # mappings that change
 
@@ -243,3 +243,24 @@ def test_a_comparison_ends_though_others_have_locked_a_table(
             process.kill()
     assert (process.returncode, "55P03" in said) == (1, True), said
     assert one(conn, "select count(*) from tandem.import_job") == 0
+
+
+# the end of the old path
+
+
+def test_the_old_path_may_be_retired_while_the_new_one_imports(import_db: Database) -> None:
+    conn, holder, session = import_db.owner(), import_db.owner(), import_db.owner()
+    conn.execute(WAIT_AT)
+    holder.execute("begin; select pg_advisory_xact_lock(77)")
+    running, queued = submit(conn, ROWS, batch_rows=5), submit(conn, [{"name": "Late"}])
+
+    def work() -> None:
+        session.execute("call tandem.work_imports()")
+
+    with in_background(session, work) as working:
+        wait_until(lambda: one(conn, "select max(next_row) from tandem.import_job") == 16, "batch")
+        conn.execute("select tandem.retire_import('items')")
+        holder.rollback()
+        working.result(60)
+    assert counts(conn, running) == Counts(inserted=30)
+    assert counts(conn, queued) == Counts(inserted=1)
