@@ -81,6 +81,24 @@ def test_imports_that_wait_are_not_lost_by_undeploy(bare_db: Database) -> None:
     ]
 
 
+def test_an_import_whose_table_has_left_the_mapping_is_not_undone_in_part(
+    bare_db: Database,
+) -> None:
+    """It was done, they said, and nothing of that table was taken back, nor listed as kept."""
+    conn = ready(bare_db, BARE, "stock")
+    import_id = run(conn, "stock", [{"code": "A", "boxes": "7"}], "new")
+    conn.execute("select tandem.set_import_flag('stock', 'false')")
+    conn.execute("call tandem.rollback('stock')")
+    deploy(conn, [parse_import_mapping(BARE.replace('table = "shelf"', 'table = "rack"'))])
+    with pytest.raises(psycopg.Error, match="wrote the table shelf, which") as caught:
+        conn.execute("call tandem.undo_import(%s)", (import_id,))
+    assert caught.value.sqlstate == "TD067"
+    assert one(conn, "select count(*) from tandem.import_undone") == 0
+    deploy(conn, [parse_import_mapping(BARE)])
+    conn.execute("call tandem.undo_import(%s)", (import_id,))
+    assert one(conn, "select count(*) from shelf") == one(conn, "select count(*) from place") == 0
+
+
 # keys that compare in a way of their own
 
 PLACE = """
