@@ -226,6 +226,7 @@ _UNCHANGED = """\
 do $mapping$
 declare
     v_phase text;
+    v_imports text;
 begin
     select m.phase into v_phase from tandem.mapping as m
     where m.name = {name} and m.source_hash <> {source_hash};
@@ -236,6 +237,24 @@ begin
             hint = format(
                 'Deploy the mapping that is here, or roll back first: '
                 'CALL tandem.rollback(%L, p_drop_columns => true);',
+                {name}
+            );
+    end if;
+    -- where a field stands in an input was looked up when it was handed in
+    select string_agg(j.import_id::text, ', ' order by j.import_id) into v_imports
+    from tandem.import_job as j
+    join tandem.mapping as m on m.name = j.mapping
+    where m.name = {name} and m.source_hash <> {source_hash}
+        and j.state not in ('done', 'cancelled');
+    if v_imports is not null then
+        raise exception 'mapping % has imports that are not done and cannot be changed', {name}
+        using errcode = 'TD005',
+            detail = format('They were handed in for the fields that are deployed here: %s.',
+                v_imports),
+            hint = format(
+                'Cancel them, and submit them again later: SELECT '
+                'tandem.cancel_import(j.import_id) FROM tandem.import_job AS j '
+                'WHERE j.mapping = %L AND j.state NOT IN (''done'', ''cancelled'');',
                 {name}
             );
     end if;

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 SAMPLE_SECONDS: Final = 0.004
 PROBE_SECONDS: Final = 0.002
+END_SECONDS: Final = 1.0
+"""So long a write that is under way at the end may take."""
 STAGING: Final = "pgtandem_compare"
 PROBE_CHARACTERS: Final = 18
 """Of a probing row's key; fewer where its column is shorter."""
@@ -142,6 +144,9 @@ def measuring(
             yield measurement
         finally:
             stop.set()
+            # neither path has a lock by now: it waits for somebody else, and need not
+            while wait((probed,), END_SECONDS).not_done:
+                probing.cancel_safe()
             _ends(probed, sampled)
 
 

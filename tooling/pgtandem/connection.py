@@ -100,13 +100,14 @@ def connect(target: Target, **options: Any) -> Connection:
     """A session in autocommit, because procedures that commit cannot run in a transaction.
 
     `options` go to libpq, such as application_name, which is `pgtandem` unless set here or in the
-    connection string. Raises ConnectionFailed with what the server or the network said.
+    connection string. Texts are UTF-8 and times are such as psycopg reads, whatever the role or the
+    database sets. Raises ConnectionFailed with what the server or the network said.
     """
+    own = {"autocommit": True, "fallback_application_name": "pgtandem", "client_encoding": "UTF8"}
     try:
-        return psycopg.connect(
-            target.conninfo,
-            **{"autocommit": True, "fallback_application_name": "pgtandem", **options},
-        )
+        conn = psycopg.connect(target.conninfo, **{**own, **options})
+        conn.execute("set datestyle = 'ISO'; set intervalstyle = 'postgres'")
+        return conn
     except psycopg.OperationalError as error:
         raise ConnectionFailed(
             f"There is no connection to the database that {target.source} names"

@@ -179,7 +179,7 @@ def undeploy(
         conn: an autocommit connection of the role that deployed.
         mappings: names of deployed mappings; none: the whole package.
         discard_kept: also where that throws away what is kept of deleted rows or of a rolled back
-            hierarchy, or the contents of rejected rows.
+            hierarchy, the contents of rejected rows, or imports that are not done.
 
     Returns:
         The names of what was removed, ``package`` among them; empty without pgtandem.
@@ -245,6 +245,12 @@ def _undeploy(
             " where mapping = any (%s) and finished_at is null",
             (names,),
         )
+        # a mapping of the same name may have its fields in another order
+        conn.execute(
+            "update tandem.import_job set state = 'cancelled', finished_at = clock_timestamp()"
+            " where mapping = any (%s) and state not in ('done', 'cancelled')",
+            (names,),
+        )
         conn.execute("delete from tandem.mapping where name = any (%s)", (names,))
         return tuple(names)
     return (*names, "package")
@@ -298,12 +304,20 @@ def _refuse_losses(conn: psycopg.Connection[Any], names: Sequence[str]) -> None:
         )
         if rejected:
             losses.append(f"{name}: {rejected} rejected rows")
+        waiting = _one(
+            conn,
+            "select count(*) from tandem.import_job as j"
+            " where j.mapping = %s and j.state not in ('done', 'cancelled')",
+            (name,),
+        )
+        if waiting:
+            losses.append(f"{name}: {waiting} imports that are not done")
     if losses:
         raise TandemError(
             "What pgtandem keeps would be lost.",
             detail=f"{'; '.join(losses)}.",
-            hint="Save or settle it first (tandem.rejected_row, tandem_<mapping>.kept), or say "
-            "--discard-kept. Nothing was changed.",
+            hint="Save or settle it first (tandem.rejected_row, tandem_<mapping>.kept, "
+            "tandem.import_job), or say --discard-kept. Nothing was changed.",
         )
 
 

@@ -68,7 +68,10 @@ class Worker:
                 if not conn.broken and not conn.closed:
                     raise
                 self.say(f"{describe(error).splitlines()[0]} Connecting again.")
-                conn = self._reconnect(failures)
+                again = self._reconnect(failures)
+                if again is None:
+                    return
+                conn = again
                 failures += 1
             if self._stop.is_set():
                 self._leave(conn)
@@ -79,15 +82,18 @@ class Worker:
         conn.add_notice_handler(self.notice)
         # it would end a CALL that does batch after batch; a batch has its own limits
         conn.execute("set statement_timeout = 0")
+        # nor is it a fault to wait for work
+        conn.execute("set idle_session_timeout = 0")
         conn.execute("listen " + CHANNEL)
         conn.execute("select tandem.begin_work(%s, %s)", (self.name, self.mapping))
         return conn
 
-    def _reconnect(self, failures: int) -> Connection:
+    def _reconnect(self, failures: int) -> Connection | None:
+        """A session once there is one; None where it is told to stop before."""
         while True:
             wait = RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)]
             if self._stop.wait(wait):
-                raise KeyboardInterrupt
+                return None
             try:
                 return self._connect()
             except (PgTandemError, psycopg.OperationalError):

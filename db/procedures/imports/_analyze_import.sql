@@ -87,6 +87,27 @@ begin
     where a.atttypid = 'character'::regtype
     union all
     select
+        'blocker', pg_catalog.format('key column %I is %s, to which names are the same that an '
+            'import tells apart', a.attname, coalesce(
+            'of the collation ' || o.oid::regcollation, pg_catalog.format_type(t.oid, null))),
+        r.relation, 1::bigint, null, pg_catalog.format(
+            'ALTER TABLE %s ALTER COLUMN %I TYPE text COLLATE "default"; match = "normalised" in '
+            'the mapping is for names in which case makes no difference.', r.relation, a.attname)
+    from parts as p
+    join relations as r on r.relation = p.item ->> 'relation'
+    join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.attname = p.item -> 'key' ->> 0
+    join pg_catalog.pg_type as t on t.oid = a.atttypid
+    left join pg_catalog.pg_collation as o on o.oid = a.attcollation and not o.collisdeterministic
+    -- where names are matched by a function of ours, what that returns is a text
+    where p.item -> 'references' is null and (
+        o.oid is not null or p.item ->> 'match' = 'exact' and (
+            t.typname = 'citext' or t.typbasetype in (
+                select b.oid from pg_catalog.pg_type as b where b.typname = 'citext'
+            )
+        )
+    )
+    union all
+    select
         'blocker', pg_catalog.format('column %I is absent', c.key), r.relation, 1::bigint, null,
         pg_catalog.format(
             'ALTER TABLE %s ADD COLUMN %I %s; or take it out of the mapping.', r.relation, c.key,

@@ -14,7 +14,8 @@ from pgtandem.errors import EXIT_REFUSED
 @click.option(
     "--discard-kept",
     is_flag=True,
-    help="Throw away what is kept of deleted rows, and the contents of rejected ones.",
+    help="Throw away what is kept of deleted rows, the contents of rejected ones, and imports "
+    "that are not done.",
 )
 @click.option("--yes", is_flag=True, help="Do it; without this, what would run is shown.")
 @connected
@@ -23,7 +24,7 @@ def command(state: State, mappings: tuple[str, ...], discard_kept: bool, yes: bo
 
     Business tables, the hierarchy, the sync columns and all data stay; the sync ends. Refused while
     a run is under way, while objects of yours depend on pgtandem's, and, without --discard-kept,
-    while kept or rejected rows exist.
+    while kept or rejected rows, or imports that are not done, exist.
     """
     with database(state) as db:
         name = db.conn.info.dbname
