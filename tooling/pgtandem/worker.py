@@ -17,6 +17,7 @@ import psycopg
 from pgtandem.connection import Connection, Target, connect
 from pgtandem.errors import PgTandemError, describe, from_database
 from pgtandem.slow_batches import slow_batches_cancelled
+from pgtandem.stopping import StopFlag
 
 CHANNEL: Final = "tandem_imports"
 WAKE_SECONDS: Final = 0.5
@@ -40,7 +41,7 @@ class Worker:
     poll_seconds: float = 5.0
 
     def __post_init__(self) -> None:
-        self._stop = threading.Event()
+        self._stop = StopFlag()
 
     def stop(self) -> None:
         """Have it end after its batch."""

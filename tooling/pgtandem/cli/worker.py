@@ -47,4 +47,8 @@ def command(
     if not once:
         say(f"Worker {called} waits for imports; Ctrl-C ends it.")
     worker.run(once=once)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(
+            number, signal.SIG_IGN
+        )  # one more would make a failure of an end that is well
     say(f"Worker {called} has ended.")
